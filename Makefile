@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-2.0
+# Every entry point of the project; scripts/ does the work.
+
+VERSION ?= 7.3
+KERNEL ?=
+export VERSION
+
+.PHONY: help deps tree check export check-export mbox clean
+
+help:			## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## */  make \1	/p' Makefile | expand -t 22
+	@echo
+	@echo '  KERNEL=path     make tree: your own kernel tree (git) instead of build/linux-$(VERSION).y'
+	@echo '  VERSION=X.Y     the series to work on, instead of $(VERSION)'
+
+deps:			## install the Debian packages that are needed (root or sudo, if any is missing)
+	@scripts/deps.sh
+
+ifeq ($(KERNEL),)
+tree: deps		## fetch the kernel, apply the series: build/linux-X.Y.y; or KERNEL=path
+	@scripts/fetch-kernel.sh $(VERSION)
+	@scripts/apply.sh
+else
+tree:
+	@scripts/apply-user.sh '$(KERNEL)'
+endif
+
+check:			## run all tests on that tree; ends with: N passed, M failed
+	@scripts/check.sh
+
+export:			## write the tree's commits to patches/ and the directories by area
+	@scripts/export.sh
+
+check-export:		## compare these with the tree's commits
+	@scripts/export.sh --check
+
+mbox:			## write cover letter and patches to build/maple-prealloc.mbox; sends nothing
+	@scripts/mbox.sh
+
+clean:			## remove logs and all that was built; keep the kernel tree and the download
+	@scripts/clean.sh

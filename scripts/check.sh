@@ -1,0 +1,47 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Runs all tests and counts their lines `ok - NAME', `not ok - NAME', `skip - NAME: why'.
+# The last line is the result; the status is 0 if tests have passed and none failed.
+# Logs are in build/log/.
+set -eu
+. "$(dirname "$0")/common.sh"
+make_tmp
+: >"$tmp/all"
+mkdir -p "$build/log"
+rm -f "$build/log/result"
+start=$(now)
+
+# check SCRIPT: one that stops on its way has failed, and so has one that tests nothing.
+# The others still run.
+check()
+{
+	{
+		rc=0
+		"$top/scripts/$1" 2>&1 || rc=$?
+		say $rc >"$tmp/rc"
+	} | tee "$tmp/out"
+	rc=$(cat "$tmp/rc")
+	if [ "$rc" -ne 0 ]; then
+		say "not ok - $1 (stopped with status $rc)" | tee -a "$tmp/out"
+	elif ! grep -qE '^(ok|not ok|skip) - ' "$tmp/out"; then
+		say "not ok - $1 (ran no test)" | tee -a "$tmp/out"
+	fi
+	cat "$tmp/out" >>"$tmp/all"
+}
+
+for c in scripts export tree mbox patches; do
+	check check-$c.sh
+done
+
+passed=$(grep -c '^ok - ' "$tmp/all") || :
+failed=$(grep -c '^not ok - ' "$tmp/all") || :
+skipped=$(grep -c '^skip - ' "$tmp/all") || :
+if [ "$failed" -gt 0 ]; then
+	say "What failed:"
+	grep '^not ok - ' "$tmp/all"
+fi
+say "All of it took $(($(now) - start)) s."
+result="$passed passed, $failed failed"
+[ "$skipped" -eq 0 ] || result="$result, $skipped skipped"
+say "$result" | tee "$build/log/result"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

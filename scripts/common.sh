@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh disable=SC2034 # the variables are used by those that source this
+# Sourced by the other scripts: where things are, messages, steps, tests,
+# temporary directories. Does nothing by itself.
+
+top=$(cd "$(dirname "$0")/.." && pwd -P)
+build=$top/build
+version=${VERSION:-7.3}
+patches=$top/patches/linux-$version.y
+tree=$build/linux-$version.y		# our own kernel tree
+mkdir -p "$build"
+
+# What git writes here must not depend on who runs it, or on where; and VERSION
+# on make's command line must not reach the kernel's Makefile.
+export LC_ALL=C TZ=UTC
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
+unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_EXTERNAL_DIFF GIT_DIFF_OPTS CDPATH
+
+say() { printf '%s\n' "$*"; }
+die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
+now() { date +%s; }
+
+# step NAME COMMAND...: say what begins, run it, say how long it took.
+step()
+{
+	step_name=$1; shift
+	say "== $step_name"
+	step_start=$(now)
+	"$@"
+	say "   $step_name: $(($(now) - step_start)) s"
+}
+
+# A temporary directory $tmp that is gone when the script ends, however it ends.
+cleanup() { rm -rf "$tmp"; }
+make_tmp()
+{
+	tmp=$(mktemp -d "$build/tmp.XXXXXX")
+	trap cleanup EXIT
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+}
+
+# run_test NAME COMMAND...: one test, its output in build/log/. COMMAND may be a
+# function; it fails at the first command in it that fails. Never fails itself.
+run_test()
+{
+	test_name=$1; shift
+	test_log=$build/log/$(say "$test_name" | tr -cs 'A-Za-z0-9.\n' - | cut -c1-80).log
+	mkdir -p "$build/log"
+	test_start=$(now)
+	say "== $test_name"
+	set +e
+	(set -e; "$@") >"$test_log" 2>&1
+	test_rc=$?
+	set -e
+	if [ "$test_rc" -eq 0 ]; then
+		say "ok - $test_name ($(($(now) - test_start)) s)"
+		return
+	fi
+	# One write, since two scripts may report at the same time.
+	say "not ok - $test_name ($(($(now) - test_start)) s, exit status $test_rc)
+$(tail -n 20 "$test_log" | sed 's/^/    /')
+    All of it: ${test_log#"$top"/}"
+}
+
+# once NAME INPUT COMMAND...: run_test, unless COMMAND has passed on the same INPUT
+# before, with the same scripts and compiler.
+once()
+{
+	once_name=$1 once_input=$2; shift 2
+	once_stamp=$build/stamp/$({ say "$once_input" "$@"; cat "$0" "$top/scripts/common.sh"; gcc --version; } |
+		sha256sum | cut -c1-40)
+	if [ -f "$once_stamp" ]; then
+		say "ok - $once_name (passed before)"
+		return
+	fi
+	run_test "$once_name" "$@"
+	[ "$test_rc" -ne 0 ] || { mkdir -p "$build/stamp" && say "$once_name" >"$once_stamp"; }
+}
+
+# new_warnings LABEL KIND FILE: fails if the compiler's FILE has a warning that it did not
+# have for LABEL `base'. Line numbers do not count.
+new_warnings()
+{
+	base_warnings=$build/stamp/base-warnings-$2
+	grep -aE 'warning:|Warning:' "$3" | sed -e 's/:[0-9]*\(:[0-9]*\)\{0,1\}:/:/' -e "s,$build/[^/]*/,,g" | sort -u >"$3.warnings"
+	if [ "$1" = base ]; then
+		mkdir -p "$build/stamp"
+		cp "$3.warnings" "$base_warnings"
+	fi
+	[ -f "$base_warnings" ] || { say "the base has not been built, see above"; return 1; }
+	comm -13 "$base_warnings" "$3.warnings" >"$3.new"
+	[ ! -s "$3.new" ] || { say "new warnings:"; cat "$3.new"; return 1; }
+}
+
+# isolated_git: git without the user's and the machine's configuration.
+isolated_git()
+{
+	GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 git "$@"
+}
+
+# busy REPOSITORY: prints what git is in the middle of there; nothing if it is not.
+busy()
+{
+	for busy_file in rebase-apply rebase-merge MERGE_HEAD CHERRY_PICK_HEAD REVERT_HEAD; do
+		if [ -e "$(git -C "$1" rev-parse --path-format=absolute --git-path $busy_file)" ]; then
+			case $busy_file in
+			rebase-apply) say 'git am or git rebase' ;;
+			rebase-merge) say 'git rebase' ;;
+			MERGE_HEAD) say 'git merge' ;;
+			CHERRY_PICK_HEAD) say 'git cherry-pick' ;;
+			REVERT_HEAD) say 'git revert' ;;
+			esac
+			return
+		fi
+	done
+}
+
+# changes REPOSITORY: its changed tracked files, without refreshing its index.
+changes() { GIT_OPTIONAL_LOCKS=0 git -C "$1" status --porcelain --untracked-files=no; }
+
+# am_series REPOSITORY COMMIT: the series on top of COMMIT, made in $tmp/am, branch
+# `work', out of REPOSITORY's sight. Fails with $am_failed being the patch, and
+# git's words in $tmp/am.log.
+am_series()
+{
+	# Without an identity (a CI machine), git am could not commit.
+	am_ident=$(git -C "$1" var GIT_COMMITTER_IDENT 2>/dev/null) || {
+		am_ident='maple-prealloc <maple-prealloc@localhost> 0 +0000'
+		say "   git has no identity here (user.name, user.email): committing as ${am_ident% * *}"
+	}
+	# shellcheck disable=SC2046 # words: kernel file names have no spaces
+	borrow "$1" "$2" "$tmp/am" $(sed -n 's,^--- a/,,p; s,^+++ b/,,p' "$patches"/*.patch | sort -u)
+	for am_failed in "$patches"/*.patch; do
+		GIT_COMMITTER_NAME=${am_ident%% <*} \
+		GIT_COMMITTER_EMAIL=$(say "$am_ident" | sed 's/.*<\(.*\)>.*/\1/') \
+			isolated_git -C "$tmp/am" am -q --committer-date-is-author-date \
+			"$am_failed" >"$tmp/am.log" 2>&1 || return 1
+	done
+}
+
+# need_tree: our own tree must be there, with the series on it.
+need_tree()
+{
+	git -C "$tree" rev-parse -q --verify refs/heads/series >/dev/null 2>&1 ||
+		die "no series in build/linux-$version.y: run \`make tree\` first"
+}
+
+# borrow REPOSITORY COMMIT DIRECTORY [FILE...]: a repository of its own in
+# DIRECTORY that reads REPOSITORY's objects, on a branch `work' at COMMIT, with
+# only the FILEs checked out, and nobody's configuration or hooks.
+borrow()
+{
+	borrow_from=$1 borrow_to=$3
+	borrow_commit=$(git -C "$1" rev-parse -q --verify "$2^0"); shift 3
+	isolated_git init -q --template= -b work "$borrow_to"
+	mkdir -p "$borrow_to/.git/objects/info" "$borrow_to/.git/info"
+	git -C "$borrow_from" rev-parse --path-format=absolute --git-path objects \
+		>"$borrow_to/.git/objects/info/alternates"
+	# A shallow repository is shallow for its borrowers, too.
+	borrow_shallow=$(git -C "$borrow_from" rev-parse --path-format=absolute --git-path shallow)
+	[ ! -f "$borrow_shallow" ] || cp "$borrow_shallow" "$borrow_to/.git/shallow"
+	isolated_git -C "$borrow_to" update-ref refs/heads/work "$borrow_commit"
+	# Hunk headers depend on the attributes of the kernel's tree.
+	isolated_git -C "$borrow_to" show work:.gitattributes \
+		>"$borrow_to/.git/info/attributes" 2>/dev/null || :
+	[ $# -gt 0 ] || return 0
+	isolated_git -C "$borrow_to" config core.sparseCheckout true
+	isolated_git -C "$borrow_to" config core.sparseCheckoutCone false
+	printf '/%s\n' "$@" >"$borrow_to/.git/info/sparse-checkout"
+	isolated_git -C "$borrow_to" read-tree -mu HEAD
+}

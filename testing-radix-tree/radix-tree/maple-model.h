@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0+ */
+/*
+ * What a maple tree is held against, for tests which get the tree itself with
+ * this file.
+ *
+ * - The internal lock of a tree is a spinlock: a thread which holds it may not
+ *   allocate, and the slab stub refuses every attempt.
+ * - lockdep_assert() is real: it counts the times it was not met.
+ * - A model is the sorted array of the entries of a tree.
+ */
+#ifndef _MAPLE_MODEL_H
+#define _MAPLE_MODEL_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <pthread.h>
+#include <linux/spinlock.h>
+
+#define module_init(x)
+#define module_exit(x)
+#define MODULE_AUTHOR(x)
+#define MODULE_DESCRIPTION(X)
+#define MODULE_LICENSE(x)
+#define dump_stack()	abort()
+
+extern __thread bool kmem_cache_refuse;
+extern __thread unsigned long kmem_cache_refused;
+extern int nr_allocated, kmalloc_nr_allocated;
+
+static __thread const void *held_lock;
+static __thread unsigned long lockdep_splats;
+
+#define lockdep_assert(cond)	(lockdep_splats += !(cond))
+
+int lockdep_is_held(const void *lock)
+{
+	return held_lock == lock;
+}
+
+static inline void model_spin_lock(spinlock_t *lock)
+{
+	pthread_mutex_lock(lock);
+	held_lock = lock;
+	kmem_cache_refuse = true;
+}
+
+static inline void model_spin_unlock(spinlock_t *lock)
+{
+	kmem_cache_refuse = false;
+	held_lock = NULL;
+	pthread_mutex_unlock(lock);
+}
+
+#undef spin_lock
+#undef spin_unlock
+#define spin_lock(lock)		model_spin_lock(lock)
+#define spin_unlock(lock)	model_spin_unlock(lock)
+
+#include "../shared/maple-shim.c"
+
+/* Where a test is, for the message when it fails. */
+static __thread char context[128];
+static unsigned long checks;
+
+#define CHECK(cond) do {						\
+	if (!(cond)) {							\
+		fflush(stdout);						\
+		fprintf(stderr, "FAILED %s:%d %s(): %s\n    in: %s\n",	\
+			__FILE__, __LINE__, __func__, #cond, context);	\
+		exit(1);						\
+	}								\
+	uatomic_inc(&checks);						\
+} while (0)
+
+static const struct tree_kind {
+	const char *name;
+	unsigned int flags;
+} tree_kinds[] = {
+	{ "regular", 0 },
+	{ "allocation", MT_FLAGS_ALLOC_RANGE },
+	{ "regular, RCU", MT_FLAGS_USE_RCU },
+	{ "allocation, RCU", MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU },
+};
+
+/* xorshift64: the same numbers everywhere for the same seed, one for a thread */
+struct rnd {
+	u64 state;
+};
+
+static u64 rnd(struct rnd *r)
+{
+	r->state ^= r->state << 13;
+	r->state ^= r->state >> 7;
+	r->state ^= r->state << 17;
+	return r->state;
+}
+
+/* In [0, n) */
+static unsigned long rnd_below(struct rnd *r, unsigned long n)
+{
+	return rnd(r) % n;
+}
+
+static struct rnd rnd_seed(unsigned long seed)
+{
+	struct rnd r = { .state = seed * 0x9e3779b97f4a7c15ULL + 1 };
+
+	for (int i = 0; i < 8; i++)
+		rnd(&r);
+	return r;
+}
+
+struct range {
+	unsigned long index;
+	unsigned long last;
+	void *entry;
+};
+
+struct model {
+	struct range *range;
+	unsigned long nr;
+	unsigned long max;
+};
+
+/* The first range that ends at or after @index. */
+static unsigned long model_find(const struct model *m, unsigned long index)
+{
+	unsigned long lo = 0, hi = m->nr;
+
+	while (lo < hi) {
+		unsigned long mid = (lo + hi) / 2;
+
+		if (m->range[mid].last < index)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static void model_store(struct model *m, unsigned long index,
+			unsigned long last, void *entry)
+{
+	unsigned long lo = model_find(m, index);
+	unsigned long hi = lo;
+	struct range new[3];
+	int n = 0;
+
+	if (lo < m->nr && m->range[lo].index < index) {
+		new[n] = m->range[lo];
+		new[n++].last = index - 1;
+	}
+	if (entry)
+		new[n++] = (struct range){ index, last, entry };
+	while (hi < m->nr && m->range[hi].index <= last) {
+		if (m->range[hi].last > last) {
+			new[n] = m->range[hi];
+			new[n++].index = last + 1;
+		}
+		hi++;
+	}
+
+	if (m->nr + n > m->max) {
+		m->max = (m->nr + n) * 2;
+		m->range = realloc(m->range, m->max * sizeof(*m->range));
+	}
+	if (hi < m->nr)
+		memmove(m->range + lo + n, m->range + hi,
+			(m->nr - hi) * sizeof(*m->range));
+	for (int i = 0; i < n; i++)
+		m->range[lo + i] = new[i];
+	m->nr += n - (hi - lo);
+}
+
+static void model_free(struct model *m)
+{
+	free(m->range);
+	memset(m, 0, sizeof(*m));
+}
+
+/* The entries of @mt are those of @m, one by one. */
+static void model_check(const struct model *m, struct maple_tree *mt)
+{
+	MA_STATE(mas, mt, 0, 0);
+	unsigned long i = 0;
+	void *entry;
+
+	rcu_read_lock();
+	mas_for_each(&mas, entry, ULONG_MAX) {
+		CHECK(i < m->nr);
+		CHECK(entry == m->range[i].entry);
+		CHECK(mas.index == m->range[i].index);
+		CHECK(mas.last == m->range[i].last);
+		i++;
+	}
+	rcu_read_unlock();
+	CHECK(i == m->nr);
+}
+
+/* A node is freed with kmem_cache_free() or with kfree(). */
+static unsigned long nodes_allocated(void)
+{
+	return nr_allocated + kmalloc_nr_allocated;
+}
+
+static unsigned long count_nodes(struct maple_tree *mt)
+{
+	MA_STATE(mas, mt, 0, 0);
+	unsigned long nodes = 0;
+
+	mas_start(&mas);
+	if (!mas_is_active(&mas))
+		return 0;
+
+	while (!mte_is_leaf(mas.node))
+		mas_descend(&mas);
+
+	while (!mas_is_overflow(&mas)) {
+		nodes++;
+		mas_dfs_postorder(&mas, ULONG_MAX);
+	}
+	return nodes;
+}
+
+/* The tree is sound, and holds what the model holds. */
+static void check_tree(struct maple_tree *mt, const struct model *m)
+{
+	mtree_lock(mt);
+	mt_validate(mt);
+	mtree_unlock(mt);
+	model_check(m, mt);
+}
+
+/* And all nodes that are allocated are in it, or @reserved. */
+static void check_all(struct maple_tree *mt, const struct model *m,
+		      unsigned long reserved)
+{
+	check_tree(mt, m);
+	rcu_barrier();
+	CHECK(nodes_allocated() == count_nodes(mt) + reserved);
+}
+
+#endif /* _MAPLE_MODEL_H */
