@@ -5,7 +5,7 @@ VERSION ?= 7.3
 KERNEL ?=
 export VERSION
 
-.PHONY: help deps tree check export check-export mbox clean
+.PHONY: help deps tree check demo export check-export mbox clean
 
 help:			## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */  make \1	/p' Makefile | expand -t 22
@@ -27,6 +27,9 @@ endif
 
 check:			## run all tests on that tree; ends with: N passed, M failed
 	@scripts/check.sh
+
+demo:			## the same small program without and with the series
+	@scripts/demo.sh
 
 export:			## write the tree's commits to patches/ and the directories by area
 	@scripts/export.sh

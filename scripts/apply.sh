@@ -11,7 +11,6 @@ ls "$patches"/*.patch >/dev/null 2>&1 || die "there is no patch in patches/linux
 state=$tree/.git/applied-patches	# what `applied' was made from
 begun=$tree/.git/applying		# we are changing the work tree
 want=$(cd "$patches" && sha256sum -- *.patch)
-own='Save them (git -C '$where' branch mine; git -C '$where' stash), or write them to the patches (make export), then try again.'
 
 next()
 {
@@ -33,8 +32,10 @@ if [ ! -e "$begun" ]; then
 	fi
 	doing=$(busy "$tree")
 	[ -z "$doing" ] || die "the patches have changed, but $where is in the middle of $doing: finish or abort that first."
-	[ -z "$(changes "$tree")" ] || die "the patches have changed, but $where has uncommitted changes. $own"
-	[ "$series" = "$applied" ] || die "the patches have changed, but branch series of $where has commits that are not from patches. $own"
+	[ -z "$(changes "$tree")" ] || die "the patches have changed, but $where has uncommitted changes. Put them away (git -C $where stash), then try again."
+	[ "$series" = "$applied" ] || die "the patches have changed, but branch series of $where has commits that are not from patches.
+Write them to the patches (make export; the changed patches go to build/before-export), or
+put them away (git -C $where branch mine && git -C $where reset --hard applied), then try again."
 fi
 
 make_tmp

@@ -22,7 +22,7 @@ check()
 {
 	label=$1 commit=$2; shift 2
 	git -C "$work" checkout -q -f --detach "$commit"
-	printf 'build\nsuites\n' | xargs -P 2 -I @ "$top/scripts/check-@.sh" "$label" "$work" "$@"
+	printf 'build\nsuites\n' | xargs -P 2 -I KIND sh "$top/scripts/check-KIND.sh" "$label" "$work" "$@"
 }
 
 check base base

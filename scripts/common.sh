@@ -46,7 +46,7 @@ make_tmp()
 run_test()
 {
 	test_name=$1; shift
-	test_log=$build/log/$(say "$test_name" | tr -cs 'A-Za-z0-9.\n' - | cut -c1-80).log
+	test_log=$build/log/$(say "$test_name" | tr -cs 'A-Za-z0-9.\n' - | cut -c1-200).log
 	mkdir -p "$build/log"
 	test_start=$(now)
 	say "== $test_name"

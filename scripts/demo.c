@@ -5,9 +5,11 @@
  * Built by demo.sh in tools/testing/radix-tree of a tree with the series and of
  * one without (-DUNPATCHED: mas_store_prealloc() returns void there).
  *
- * demo KIND N: ten entries in a tree of KIND (a index of kinds[]), one range
+ * demo KIND N: ten entries in a tree of KIND (an index of kinds[]), one range
  * reserved, N other stores, and the range is stored.
  */
+#include "generated/autoconf.h"	/* first: the size of a node depends on it */
+
 #define module_init(x)
 #define module_exit(x)
 #define MODULE_AUTHOR(x)

@@ -20,8 +20,8 @@ missing=
 for p in $packages; do
 	# ${db:...} is for dpkg-query, not for the shell.
 	# shellcheck disable=SC2016
-	case $(dpkg-query -W -f '${db:Status-Status} ' "$p" 2>/dev/null) in
-	*'installed '*) ;;
+	case " $(dpkg-query -W -f '${db:Status-Status} ' "$p" 2>/dev/null)" in
+	*' installed '*) ;;
 	*) missing="$missing $p" ;;
 	esac
 done

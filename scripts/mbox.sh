@@ -33,8 +33,8 @@ recipients --m --no-r --no-l >"$tmp/to"
 recipients --no-m --r --l >"$tmp/cc"
 [ -s "$tmp/to" ] || die "scripts/get_maintainer.pl of build/linux-$version.y names nobody: is its MAINTAINERS all right?"
 
-# Message-Ids are made from what is mailed; all mails answer the cover letter. A
-# From: that git has folded is put on one line, since b4 0.12 cannot read it otherwise.
+# Message-Ids are made from what is mailed; all mails answer the cover letter.
+# Headers that git has folded are put on one line: b4 0.12 cannot read them otherwise.
 id=maple-prealloc-$(cat "$tmp"/out/*.patch "$tmp/to" "$tmp/cc" | sha256sum | cut -c1-16)
 host=${GIT_COMMITTER_EMAIL#*@}
 n=0
@@ -46,17 +46,22 @@ for mail in "$tmp"/out/*.patch; do
 		print ""
 	}
 	body { print; next }
-	held != "" { if (/^[ \t]/) sub(/^[ \t]+/, " "); else held = held "\n"; printf "%s", held; held = "" }
-	/^From: / { held = $0; next }
+	held != "" && sub(/^[ \t]+/, " ") { held = held $0; next }
+	held != "" { print held; held = "" }
 	/^$/ {
 		people("To", to); people("Cc", cc)
 		printf "Message-Id: <%s-%d@%s>\n", id, n, host
 		if (n) printf "In-Reply-To: <%s-0@%s>\nReferences: <%s-0@%s>\n", id, host, id, host
 		body = 1
+		print
+		next
 	}
-	{ print }' "$mail"
+	/^From [0-9a-f]* / { print; next }
+	{ held = $0 }' "$mail"
 	n=$((n + 1))
 done >"$tmp/mbox"
+[ "$(grep -c '^From ' "$tmp/mbox")" -eq $n ] ||
+	die "a line of the cover letter or of a commit message begins with \`From ', where an mbox begins the next mail: reword it"
 mv "$tmp/mbox" "$mbox"
 
 say "build/maple-prealloc.mbox: $((n - 1)) patches and a cover letter, to $(cat "$tmp/to" "$tmp/cc" | wc -l) recipients. Nothing has been sent.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0+ */
 /*
- * What a maple tree is held against, for tests which get the tree itself with
+ * A model to compare a maple tree with, for tests which get the tree itself with
  * this file.
  *
  * - The internal lock of a tree is a spinlock: a thread which holds it may not
@@ -10,6 +10,8 @@
  */
 #ifndef _MAPLE_MODEL_H
 #define _MAPLE_MODEL_H
+
+#include "generated/autoconf.h"	/* first: the size of a node depends on it */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,6 +60,8 @@ static inline void model_spin_unlock(spinlock_t *lock)
 #define spin_unlock(lock)	model_spin_unlock(lock)
 
 #include "../shared/maple-shim.c"
+
+static_assert(MAPLE_RANGE64_SLOTS == (sizeof(long) == 8 ? 16 : 32));
 
 /* Where a test is, for the message when it fails. */
 static __thread char context[128];
@@ -116,6 +120,41 @@ struct range {
 	unsigned long last;
 	void *entry;
 };
+
+static void *value(unsigned long v)
+{
+	return xa_mk_value(v & (LONG_MAX >> 1));
+}
+
+/*
+ * At random.  A tree grows as long as no store is @large; large ones are what
+ * it takes to see all types of store in a small tree, and to collapse a high one.
+ */
+static void random_range(struct rnd *r, struct range *range, bool large)
+{
+	unsigned long size = 1 + rnd_below(r, 8);
+
+	range->entry = rnd_below(r, 3) ? value(rnd(r)) : NULL;
+	if (!rnd_below(r, large ? 10 : 200))
+		size = 1 + rnd_below(r, large ? 2048 : 128);
+	range->index = rnd_below(r, 65536);
+	if (!rnd_below(r, 20))
+		range->index = ULONG_MAX - range->index - size;
+	range->last = range->index + size - 1;
+	if (!large)
+		return;
+
+	if (!rnd_below(r, 100))
+		range->last = ULONG_MAX;
+	if (!rnd_below(r, 100))
+		range->index = 0;
+	if (!rnd_below(r, 100))
+		range->last = range->index;
+	if (!rnd_below(r, 50)) {
+		range->index = 0;
+		range->last = ULONG_MAX;
+	}
+}
 
 struct model {
 	struct range *range;

@@ -19,11 +19,6 @@
 static unsigned long seed = 1;
 static unsigned long rounds = 20000;
 
-static void *value(unsigned long v)
-{
-	return xa_mk_value(v & (LONG_MAX >> 1));
-}
-
 static unsigned long reserved(struct ma_state *mas)
 {
 	return (mas->sheaf ? kmem_cache_sheaf_size(mas->sheaf) : 0) +
@@ -278,7 +273,7 @@ static void check_scenarios(const struct tree_kind *kind)
 }
 
 /*
- * The state may have been left anywhere, at a node which is no more.  Each of
+ * The state may have been left anywhere, at a node that has been freed.  Each of
  * these is called under the lock, on a tree with the ten entries.
  */
 static void leave_walk(struct ma_state *mas)
@@ -487,6 +482,12 @@ static void check_einval(const struct tree_kind *kind)
 	ten_entries(&mt, &m);
 	check_failed(&mas, &m, &m, -EINVAL);
 	CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
+	/* Not at the start, where a failure has to leave it */
+	mas_lock(&mas);
+	leave_walk(&mas);
+	mas_unlock(&mas);
+	mas.index = 21;
+	mas.last = 20;
 	check_failed(&mas, &m, &m, -EINVAL);
 	CHECK(reserved(&mas) == MAPLE_PREALLOC_MAX);
 
@@ -575,6 +576,16 @@ static void check_enomem(const struct tree_kind *kind)
 	check_store(&mas, &m, NULL);
 	mas_set_range(&mas, 0, 0);
 	check_failed(&mas, &m, (void *)0x1002, -ENOMEM);
+
+	/* All that there is in a single node */
+	mas_set_range(&mas, 0, ULONG_MAX);
+	check_store(&mas, &m, NULL);
+	ten_entries(&mt, &m);
+	other_store(&mt, &m, 10, ULONG_MAX, NULL);
+	CHECK(mt_height(&mt) == 1);
+	mas_set_range(&mas, 0, ULONG_MAX);
+	check_store(&mas, &m, NULL);
+	CHECK(mas.store_type == wr_new_root);
 	teardown(&mt, &m);
 }
 
@@ -744,6 +755,18 @@ static void check_lockdep(const struct tree_kind *kind)
  * (check_prealloc() in maple.c).  But it does not crash either when there is no
  * reservation, when it has been used up, or when the state was moved.
  */
+static void external_store(struct ma_state *mas, struct model *m, void *entry)
+{
+	unsigned long index = mas->index;
+	unsigned long last = mas->last;
+
+	CHECK(!mas_store_prealloc(mas, entry));
+	CHECK(!reserved(mas));
+	model_store(m, index, last, entry);
+	mt_validate(mas->tree);
+	model_check(m, mas->tree);
+}
+
 static void check_external(const struct tree_kind *kind)
 {
 	struct maple_tree mt;
@@ -771,16 +794,46 @@ static void check_external(const struct tree_kind *kind)
 	CHECK(mas_store_prealloc(&mas, &m) == -EINVAL);
 	CHECK(reserved(&mas) == nodes);
 	mas_set_range(&mas, index, last);
-	CHECK(!mas_store_prealloc(&mas, &m));
-	CHECK(!reserved(&mas));
-	model_store(&m, index, last, &m);
+	external_store(&mas, &m, &m);
 
+	/* The state was reset, as by vma_iter_invalidate(): walk again. */
 	find_split(&mas, &m);
 	CHECK(mas_store_prealloc(&mas, &m) == -ENOMEM);
 	CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
 	mas_pause(&mas);
-	model_store(&m, mas.index, mas.last, &m);
-	CHECK(!mas_store_prealloc(&mas, &m));
+	external_store(&mas, &m, &m);
+
+	/* One node does not come from a sheaf: RCU mode needs it. */
+	mas_set_range(&mas, 5, 7);
+	CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
+	CHECK(!mt_in_rcu(&mt) || (mas.alloc && !mas.sheaf));
+	mas_pause(&mas);
+	external_store(&mas, &m, &m);
+
+	/* An error takes the reservation with it. */
+	find_split(&mas, &m);
+	CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
+	mas_set_range(&mas, 105, 19990);
+	CHECK(mas_preallocate(&mas, &m, GFP_NOWAIT) == -ENOMEM);
+	CHECK(!reserved(&mas));
+	CHECK(mas_store_prealloc(&mas, &m) == -ENOMEM);
+
+	/* mas_store() has made the store that was reserved for. */
+	find_split(&mas, &m);
+	index = mas.index;
+	last = mas.last;
+	CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
+	mas_store(&mas, &m);
+	CHECK(!mas_is_err(&mas));
+	model_store(&m, index, last, &m);
+	external_store(&mas, &m, value(1));
+
+	/* Reserved for no node, by way of another entry */
+	mas_set_range(&mas, 0, ULONG_MAX);
+	external_store(&mas, &m, NULL);
+	mas_set_range(&mas, 5, 6);
+	CHECK(!mas_preallocate(&mas, NULL, GFP_KERNEL));
+	CHECK(mas_store_prealloc(&mas, &m) == -ENOMEM);
 
 	mt.ma_flags &= ~MT_FLAGS_LOCK_EXTERN;
 	check_all(&mt, &m, 0);
@@ -788,33 +841,66 @@ static void check_external(const struct tree_kind *kind)
 }
 
 /*
- * At random.  A tree grows as long as no store is @large; large ones are what
- * it takes to see all types of store in a small tree, and to collapse a high one.
+ * With an external lock the walk is not repeated: the store finds its place while
+ * nobody could, because the root is hidden.
  */
-static void random_range(struct rnd *r, struct range *range, bool large)
+static void check_external_walk(const struct tree_kind *kind)
 {
-	unsigned long size = 1 + rnd_below(r, 8);
+	struct maple_tree mt;
+	struct model m;
+	void *root;
 
-	range->entry = rnd_below(r, 3) ? value(rnd(r)) : NULL;
-	if (!rnd_below(r, large ? 10 : 200))
-		size = 1 + rnd_below(r, large ? 2048 : 128);
-	range->index = rnd_below(r, 65536);
-	if (!rnd_below(r, 20))
-		range->index = ULONG_MAX - range->index - size;
-	range->last = range->index + size - 1;
-	if (!large)
-		return;
+	MA_STATE(mas, &mt, 10, 19);
 
-	if (!rnd_below(r, 100))
-		range->last = ULONG_MAX;
-	if (!rnd_below(r, 100))
-		range->index = 0;
-	if (!rnd_below(r, 100))
-		range->last = range->index;
-	if (!rnd_below(r, 50)) {
-		range->index = 0;
-		range->last = ULONG_MAX;
+	setup(&mt, &m, kind);
+	no_gaps(&mt, &m);
+	other_store(&mt, &m, 10, 19, value(1));
+	mt.ma_flags |= MT_FLAGS_LOCK_EXTERN;
+	CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
+	root = mt.ma_root;
+	mt.ma_root = NULL;
+	CHECK(!mas_store_prealloc(&mas, &m));
+	CHECK(!mt.ma_root);
+	mt.ma_root = root;
+	model_store(&m, 10, 19, &m);
+	mt.ma_flags &= ~MT_FLAGS_LOCK_EXTERN;
+	check_all(&mt, &m, 0);
+	teardown(&mt, &m);
+}
+
+/*
+ * The bound is what mas_prealloc_calc() asks for when no node on the way has
+ * room or children to spare, in the highest tree that there can be: 3 nodes on
+ * each of its 31 levels, and a root.
+ */
+static void check_bound(const struct tree_kind *kind)
+{
+	struct maple_tree mt;
+	struct model m;
+
+	MA_STATE(mas, &mt, 1, 2);
+
+	setup(&mt, &m, kind);
+	for (int height = 1; height <= MAPLE_HEIGHT_MAX; height++) {
+		mt_set_height(&mt, height);
+		for (int type = wr_new_root; type <= wr_slot_store; type++) {
+			MA_WR_STATE(wr_mas, &mas, &m);
+
+			mas.store_type = type;
+			mas_prealloc_calc(&wr_mas, &m);
+			CHECK(mas.node_request <= height * 3 + 1);
+			if (type == wr_spanning_store)
+				CHECK(mas.node_request == height * 3 + 1);
+		}
 	}
+	mt_set_height(&mt, 0);
+	CHECK(MAPLE_PREALLOC_MAX >= 31 * 3 + 1);
+	mas.node_request = 0;
+
+	CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
+	CHECK(reserved(&mas) >= 31 * 3 + 1);
+	mas_destroy(&mas);
+	teardown(&mt, &m);
 }
 
 static void check_random(const struct tree_kind *kind)
@@ -869,7 +955,7 @@ static void check_random(const struct tree_kind *kind)
 
 	printf("  %s: height %u", kind->name, height);
 	if (rounds >= 20000)
-		CHECK(height >= 3);
+		CHECK(height >= 4);
 	for (int t = wr_new_root; t < ARRAY_SIZE(names); t++) {
 		printf(", %lu %s", seen[t], names[t]);
 		/* RCU mode does not append. */
@@ -1007,6 +1093,8 @@ static const struct test {
 	{ "a mapping split in three", check_split },
 	{ "lockdep", check_lockdep },
 	{ "external lock", check_external },
+	{ "external lock: no second walk", check_external_walk },
+	{ "the bound", check_bound },
 	{ "random stores", check_random },
 	{ "threads", check_threads },
 };
