@@ -62,6 +62,8 @@ run()
 sources=$(git -C "$work" ls-tree HEAD lib/ include/ mm/ arch/ tools/)
 once "$label: userspace suites build" "$sources" build_suites
 for program in "$@"; do
-	[ "$program" != maple-prealloc ] || [ -f "$suites/radix-tree/maple-prealloc.c" ] || continue
+	case $program in
+	maple-*) [ -f "$suites/radix-tree/$program.c" ] || continue ;;	# not yet
+	esac
 	once "$label: $program" "$sources $program" run "$program"
 done

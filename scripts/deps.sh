@@ -7,9 +7,10 @@ set -eu
 
 # Fetch and apply: ca-certificates git xz-utils. Build: gcc libc6-dev make flex
 # bison bc libelf-dev libssl-dev. Userspace suites: liburcu-dev (the sanitizers
-# come with gcc). Checks: perl python3 (checkpatch, get_maintainer) shellcheck b4.
+# come with gcc). Checks: perl python3 python3-git python3-ply (checkpatch and its
+# check of licences, get_maintainer) shellcheck b4.
 packages='ca-certificates git xz-utils gcc libc6-dev make flex bison bc libelf-dev
-	libssl-dev liburcu-dev perl python3 shellcheck b4'
+	libssl-dev liburcu-dev perl python3 python3-git python3-ply shellcheck b4'
 [ "$(uname -m)" = x86_64 ] || packages="$packages gcc-x86-64-linux-gnu"
 
 command -v dpkg-query >/dev/null ||
