@@ -31,7 +31,7 @@ extern __thread unsigned long kmem_cache_refused;
 extern int nr_allocated, kmalloc_nr_allocated;
 
 static __thread const void *held_lock;
-static __thread unsigned long lockdep_splats;
+__thread unsigned long lockdep_splats;
 
 #define lockdep_assert(cond)	(lockdep_splats += !(cond))
 
