@@ -33,5 +33,5 @@ for commit in $(git -C "$tree" rev-list --reverse base..series); do
 	more=
 	[ $n -ne "$all" ] || more='xarray idr-test multiorder main'
 	# shellcheck disable=SC2086 # words
-	check "$n/$all $(git -C "$tree" show -s --format=%s "$commit")" "$commit" maple-random maple-prealloc vma maple $more
+	check "$n/$all $(git -C "$tree" show -s --format=%s "$commit")" "$commit" maple-random maple-prealloc maple-bound vma maple $more
 done

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Installs the Debian packages that `make tree' and `make check' need and that
+# Installs the Debian packages that `make tree', `make check' and `make bench' need and that
 # are not there yet. As root, or with sudo; with neither if nothing is missing.
 set -eu
 . "$(dirname "$0")/common.sh"
@@ -8,9 +8,11 @@ set -eu
 # Fetch and apply: ca-certificates git xz-utils. Build: gcc libc6-dev make flex
 # bison bc libelf-dev libssl-dev. Userspace suites: liburcu-dev (the sanitizers
 # come with gcc). Checks: perl python3 python3-git python3-ply (checkpatch and its
-# check of licences, get_maintainer) shellcheck b4.
+# check of licences, get_maintainer) shellcheck b4. Measurements: valgrind gnuplot-nox
+# qemu-system-x86.
 packages='ca-certificates git xz-utils gcc libc6-dev make flex bison bc libelf-dev
-	libssl-dev liburcu-dev perl python3 python3-git python3-ply shellcheck b4'
+	libssl-dev liburcu-dev perl python3 python3-git python3-ply shellcheck b4
+	valgrind gnuplot-nox qemu-system-x86'
 [ "$(uname -m)" = x86_64 ] || packages="$packages gcc-x86-64-linux-gnu"
 
 command -v dpkg-query >/dev/null ||

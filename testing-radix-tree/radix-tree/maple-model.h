@@ -92,7 +92,7 @@ struct rnd {
 	u64 state;
 };
 
-static u64 rnd(struct rnd *r)
+static inline u64 rnd(struct rnd *r)
 {
 	r->state ^= r->state << 13;
 	r->state ^= r->state >> 7;
@@ -101,12 +101,12 @@ static u64 rnd(struct rnd *r)
 }
 
 /* In [0, n) */
-static unsigned long rnd_below(struct rnd *r, unsigned long n)
+static inline unsigned long rnd_below(struct rnd *r, unsigned long n)
 {
 	return rnd(r) % n;
 }
 
-static struct rnd rnd_seed(unsigned long seed)
+static inline struct rnd rnd_seed(unsigned long seed)
 {
 	struct rnd r = { .state = seed * 0x9e3779b97f4a7c15ULL + 1 };
 
@@ -121,7 +121,7 @@ struct range {
 	void *entry;
 };
 
-static void *value(unsigned long v)
+static inline void *value(unsigned long v)
 {
 	return xa_mk_value(v & (LONG_MAX >> 1));
 }
@@ -130,7 +130,7 @@ static void *value(unsigned long v)
  * At random.  A tree grows as long as no store is @large; large ones are what
  * it takes to see all types of store in a small tree, and to collapse a high one.
  */
-static void random_range(struct rnd *r, struct range *range, bool large)
+static inline void random_range(struct rnd *r, struct range *range, bool large)
 {
 	unsigned long size = 1 + rnd_below(r, 8);
 
@@ -163,7 +163,7 @@ struct model {
 };
 
 /* The first range that ends at or after @index. */
-static unsigned long model_find(const struct model *m, unsigned long index)
+static inline unsigned long model_find(const struct model *m, unsigned long index)
 {
 	unsigned long lo = 0, hi = m->nr;
 
@@ -178,8 +178,8 @@ static unsigned long model_find(const struct model *m, unsigned long index)
 	return lo;
 }
 
-static void model_store(struct model *m, unsigned long index,
-			unsigned long last, void *entry)
+static inline void model_store(struct model *m, unsigned long index,
+			       unsigned long last, void *entry)
 {
 	unsigned long lo = model_find(m, index);
 	unsigned long hi = lo;
@@ -212,14 +212,14 @@ static void model_store(struct model *m, unsigned long index,
 	m->nr += n - (hi - lo);
 }
 
-static void model_free(struct model *m)
+static inline void model_free(struct model *m)
 {
 	free(m->range);
 	memset(m, 0, sizeof(*m));
 }
 
 /* The entries of @mt are those of @m, one by one. */
-static void model_check(const struct model *m, struct maple_tree *mt)
+static inline void model_check(const struct model *m, struct maple_tree *mt)
 {
 	MA_STATE(mas, mt, 0, 0);
 	unsigned long i = 0;
@@ -238,12 +238,19 @@ static void model_check(const struct model *m, struct maple_tree *mt)
 }
 
 /* A node is freed with kmem_cache_free() or with kfree(). */
-static unsigned long nodes_allocated(void)
+static inline unsigned long nodes_allocated(void)
 {
 	return nr_allocated + kmalloc_nr_allocated;
 }
 
-static unsigned long count_nodes(struct maple_tree *mt)
+/* In the maple state, by mas_preallocate() */
+static inline unsigned long nodes_reserved(struct ma_state *mas)
+{
+	return (mas->sheaf ? kmem_cache_sheaf_size(mas->sheaf) : 0) +
+	       !!mas->alloc;
+}
+
+static inline unsigned long count_nodes(struct maple_tree *mt)
 {
 	MA_STATE(mas, mt, 0, 0);
 	unsigned long nodes = 0;
@@ -263,7 +270,7 @@ static unsigned long count_nodes(struct maple_tree *mt)
 }
 
 /* The tree is sound, and holds what the model holds. */
-static void check_tree(struct maple_tree *mt, const struct model *m)
+static inline void check_tree(struct maple_tree *mt, const struct model *m)
 {
 	mtree_lock(mt);
 	mt_validate(mt);
@@ -272,8 +279,8 @@ static void check_tree(struct maple_tree *mt, const struct model *m)
 }
 
 /* And all nodes that are allocated are in it, or @reserved. */
-static void check_all(struct maple_tree *mt, const struct model *m,
-		      unsigned long reserved)
+static inline void check_all(struct maple_tree *mt, const struct model *m,
+			     unsigned long reserved)
 {
 	check_tree(mt, m);
 	rcu_barrier();

@@ -19,12 +19,6 @@
 static unsigned long seed = 1;
 static unsigned long rounds = 20000;
 
-static unsigned long reserved(struct ma_state *mas)
-{
-	return (mas->sheaf ? kmem_cache_sheaf_size(mas->sheaf) : 0) +
-	       !!mas->alloc;
-}
-
 /* One of the others who change the tree. */
 static void other_store(struct maple_tree *mt, struct model *m,
 			unsigned long index, unsigned long last, void *entry)
@@ -81,7 +75,7 @@ static void promise(struct ma_state *mas, struct model *m, void *entry)
 		CHECK(mas->index == index && mas->last == last);
 	else
 		CHECK(mas->index <= index && mas->last >= last);
-	CHECK(!reserved(mas));
+	CHECK(!nodes_reserved(mas));
 	model_store(m, index, last, entry);
 	check_tree(mas->tree, m);
 }
@@ -98,12 +92,12 @@ static void check_failed(struct ma_state *mas, struct model *m, void *entry,
 {
 	unsigned long index = mas->index;
 	unsigned long last = mas->last;
-	unsigned long nodes = reserved(mas);
+	unsigned long nodes = nodes_reserved(mas);
 
 	CHECK(store_prealloc(mas, entry) == error);
 	CHECK(mas->index == index && mas->last == last);
 	CHECK(mas->status == ma_start);
-	CHECK(reserved(mas) == nodes);
+	CHECK(nodes_reserved(mas) == nodes);
 	check_all(mas->tree, m, nodes);
 }
 
@@ -491,7 +485,7 @@ static void check_einval(const struct tree_kind *kind)
 	mas.index = 21;
 	mas.last = 20;
 	check_failed(&mas, &m, &m, -EINVAL);
-	CHECK(reserved(&mas) == MAPLE_PREALLOC_MAX);
+	CHECK(nodes_reserved(&mas) == MAPLE_PREALLOC_MAX);
 
 	/* The reservation is still good. */
 	mas_set_range(&mas, 20, 21);
@@ -548,11 +542,11 @@ static void check_enomem(const struct tree_kind *kind)
 	/* Nothing was reserved. */
 	find_split(&mas, &m);
 	check_failed(&mas, &m, &m, -ENOMEM);
-	CHECK(!reserved(&mas));
+	CHECK(!nodes_reserved(&mas));
 
 	/* Memory is short, and nothing is reserved then. */
 	CHECK(mas_preallocate(&mas, &m, GFP_NOWAIT) == -ENOMEM);
-	CHECK(!reserved(&mas) && mas.status == ma_start);
+	CHECK(!nodes_reserved(&mas) && mas.status == ma_start);
 	check_failed(&mas, &m, &m, -ENOMEM);
 
 	/* It can be done after all. */
@@ -612,7 +606,7 @@ static void check_mas_store(const struct tree_kind *kind)
 		unsigned long last = index + rnd_below(&r, 8);
 		void *entry = rnd_below(&r, 3) ? value(rnd(&r)) : NULL;
 
-		nodes = reserved(&mas);
+		nodes = nodes_reserved(&mas);
 		refused = kmem_cache_refused;
 		mas_lock(&mas);
 		mas_set_range(&mas, index, last);
@@ -620,7 +614,7 @@ static void check_mas_store(const struct tree_kind *kind)
 		mas_unlock(&mas);
 		CHECK(refused == kmem_cache_refused);
 		if (!mas_is_err(&mas)) {
-			CHECK(nodes - reserved(&mas) <= mas.node_request);
+			CHECK(nodes - nodes_reserved(&mas) <= mas.node_request);
 			model_store(&m, index, last, entry);
 			/* 94 nodes do not last for ever. */
 			CHECK(++stores < 100000);
@@ -629,13 +623,13 @@ static void check_mas_store(const struct tree_kind *kind)
 
 		CHECK(xa_err(mas.node) == -ENOMEM);
 		CHECK(mas.index == index && mas.last == last);
-		CHECK(reserved(&mas) == nodes);
+		CHECK(nodes_reserved(&mas) == nodes);
 		check_all(&mt, &m, nodes);
 		/* A top up which fails takes nothing away. */
 		CHECK(mas_preallocate(&mas, NULL, GFP_NOWAIT) == -ENOMEM);
-		CHECK(reserved(&mas) == nodes);
+		CHECK(nodes_reserved(&mas) == nodes);
 		CHECK(!mas_preallocate(&mas, NULL, GFP_KERNEL));
-		CHECK(reserved(&mas) == MAPLE_PREALLOC_MAX);
+		CHECK(nodes_reserved(&mas) == MAPLE_PREALLOC_MAX);
 		failures++;
 	}
 	CHECK(stores > failures);
@@ -655,7 +649,7 @@ static void check_mas_store(const struct tree_kind *kind)
 		model_store(&m, index, index + 3, &m);
 	} while (failures < 25);
 
-	nodes = reserved(&mas);
+	nodes = nodes_reserved(&mas);
 	check_all(&mt, &m, nodes);
 	mas_destroy(&mas);
 	check_all(&mt, &m, 0);
@@ -764,7 +758,7 @@ static void external_store(struct ma_state *mas, struct model *m, void *entry)
 	unsigned long last = mas->last;
 
 	CHECK(!mas_store_prealloc(mas, entry));
-	CHECK(!reserved(mas));
+	CHECK(!nodes_reserved(mas));
 	model_store(m, index, last, entry);
 	mt_validate(mas->tree);
 	model_check(m, mas->tree);
@@ -789,14 +783,29 @@ static void check_external(const struct tree_kind *kind)
 	CHECK(mas_store_prealloc(&mas, &m) == -ENOMEM);
 	CHECK(mas.index == index && mas.last == last);
 
+	/* A store without a reservation: its walk is of no use to another one. */
+	mas_walk(&mas);
+	model_store(&m, mas.index, mas.last, &m);
+	mas_store(&mas, &m);
+	__mas_set_range(&mas, index, last);
+	CHECK(mas_is_active(&mas));
+	CHECK(mas_store_prealloc(&mas, &kind) == -ENOMEM);
+
 	CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
 	CHECK(mas.store_type == wr_split_store && mas_is_active(&mas));
-	nodes = reserved(&mas);
+	nodes = nodes_reserved(&mas);
 	CHECK(nodes && nodes <= mas_mt_height(&mas) * 2 + 1);
 	mas.last = mas.index - 1;
 	CHECK(mas_store_prealloc(&mas, &m) == -EINVAL);
-	CHECK(reserved(&mas) == nodes);
+	CHECK(nodes_reserved(&mas) == nodes);
+
+	/* What was walked before is not used after an error, either. */
+	mas_set(&mas, m.range[0].index);
+	mas_walk(&mas);
+	CHECK(mas_is_active(&mas));
+	external_store(&mas, &m, value(2));
 	mas_set_range(&mas, index, last);
+	CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
 	external_store(&mas, &m, &m);
 
 	/* The state was reset, as by vma_iter_invalidate(): walk again. */
@@ -818,7 +827,7 @@ static void check_external(const struct tree_kind *kind)
 	CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
 	mas_set_range(&mas, 105, 19990);
 	CHECK(mas_preallocate(&mas, &m, GFP_NOWAIT) == -ENOMEM);
-	CHECK(!reserved(&mas));
+	CHECK(!nodes_reserved(&mas));
 	CHECK(mas_store_prealloc(&mas, &m) == -ENOMEM);
 
 	/* mas_store() has made the store that was reserved for. */
@@ -833,7 +842,7 @@ static void check_external(const struct tree_kind *kind)
 
 	/* Too few nodes for mas_store(): reserve more, and try again. */
 	CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
-	CHECK(!reserved(&mas));
+	CHECK(!nodes_reserved(&mas));
 	find_split(&mas, &m);
 	mas_store(&mas, &m);
 	CHECK(xa_err(mas.node) == -ENOMEM);
@@ -877,42 +886,6 @@ static void check_external_walk(const struct tree_kind *kind)
 	model_store(&m, 10, 19, &m);
 	mt.ma_flags &= ~MT_FLAGS_LOCK_EXTERN;
 	check_all(&mt, &m, 0);
-	teardown(&mt, &m);
-}
-
-/*
- * The bound is what mas_prealloc_calc() asks for when no node on the way has
- * room or children to spare, in the highest tree that there can be: 3 nodes on
- * each of its 31 levels, and a root.  That no store takes more than it asks for
- * is seen in check_mas_store().
- */
-static void check_bound(const struct tree_kind *kind)
-{
-	struct maple_tree mt;
-	struct model m;
-
-	MA_STATE(mas, &mt, 1, 2);
-
-	setup(&mt, &m, kind);
-	for (int height = 1; height <= MAPLE_HEIGHT_MAX; height++) {
-		mt_set_height(&mt, height);
-		for (int type = wr_new_root; type <= wr_slot_store; type++) {
-			MA_WR_STATE(wr_mas, &mas, &m);
-
-			mas.store_type = type;
-			mas_prealloc_calc(&wr_mas, &m);
-			CHECK(mas.node_request <= height * 3 + 1);
-			if (type == wr_spanning_store)
-				CHECK(mas.node_request == height * 3 + 1);
-		}
-	}
-	mt_set_height(&mt, 0);
-	CHECK(MAPLE_PREALLOC_MAX >= 31 * 3 + 1);
-	mas.node_request = 0;
-
-	CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
-	CHECK(reserved(&mas) >= 31 * 3 + 1);
-	mas_destroy(&mas);
 	teardown(&mt, &m);
 }
 
@@ -1107,7 +1080,6 @@ static const struct test {
 	{ "lockdep", check_lockdep },
 	{ "external lock", check_external },
 	{ "external lock: no second walk", check_external_walk },
-	{ "the bound", check_bound },
 	{ "random stores", check_random },
 	{ "threads", check_threads },
 };

@@ -1,0 +1,245 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Measures what the series costs: time per store (scripts/bench/maple_bench.c in a UML
+# kernel, and with two CPUs in an emulated x86-64 one), instructions with an external lock
+# (scripts/bench/instructions.c, callgrind), memory, code size. Prints tables, and writes
+# them to bench/numbers.txt and plots to bench/stores.svg. A goal that is missed is no
+# error. ROUNDS=N: how often each kernel is run, instead of 3.
+set -eu
+. "$(dirname "$0")/common.sh"
+rounds=${ROUNDS:-3}
+case $rounds in ''|*[!0-9]*|0*) die "ROUNDS=$rounds is not a number above 0" ;; esac
+[ "$(uname -m)" = x86_64 ] || die "this needs an x86-64 machine: UML has no other"
+for c in valgrind gnuplot qemu-system-x86_64; do
+	command -v $c >/dev/null || die "$c is missing: run \`make deps' first"
+done
+need_tree
+make_tmp
+# shellcheck disable=SC3045 # dash and bash have it
+ulimit -c 0
+work=$build/bench src=$build/bench/tree
+
+# The kernels: NAME COMMIT BOUND CAPACITY MACHINES; - is what the commit has. The bound is
+# the nodes that are reserved, the capacity that of the sheaves.
+kernels='base	base	-	-	um x86_64
+series	series	-	-	um x86_64
+64/32	series	-	32	um x86_64
+94/32	series	94	32	um
+94/94	series	94	94	um
+64/124	series	-	124	um x86_64'
+
+config()
+{
+	cat <<-EOF
+	CONFIG_64BIT=y
+	CONFIG_PREEMPT=y
+	CONFIG_PRINTK=y
+	CONFIG_BUG=y
+	CONFIG_FUTEX=y
+	CONFIG_CC_OPTIMIZE_FOR_PERFORMANCE=y
+	# CONFIG_SLUB_TINY is not set
+	EOF
+	# UML: to disable interrupts is a system call with SMP, and next to nothing without.
+	case $1 in
+	um) cat <<-EOF ;;
+	CONFIG_STDERR_CONSOLE=y
+	EOF
+	x86_64) cat <<-EOF ;;
+	CONFIG_SMP=y
+	CONFIG_NR_CPUS=2
+	CONFIG_X86_MPPARSE=y
+	CONFIG_KERNEL_GZIP=y
+	CONFIG_TTY=y
+	CONFIG_SERIAL_8250=y
+	CONFIG_SERIAL_8250_CONSOLE=y
+	EOF
+	esac
+}
+
+kmake() { arch=$1; shift; nice -n 10 make -s -j"$(nproc)" -C "$src" ARCH="$arch" O="$work/$arch" "$@"; }
+
+# The work tree has the files of `series', lib/, include/ and mm/ changing with the kernel.
+checkout()
+{
+	if [ "$(git -C "$src" rev-parse --path-format=absolute --git-common-dir 2>/dev/null)" != "$tree/.git" ]; then
+		rm -rf "$src"
+		git -C "$tree" worktree prune
+		git -C "$tree" worktree add -q --detach --no-checkout "$src" series
+	fi
+	rm -f "$(git -C "$src" rev-parse --path-format=absolute --git-path index.lock)"
+	git -C "$src" checkout -q -f --detach series
+}
+
+configure()
+{
+	config "$1" >"$tmp/config"
+	[ -f "$work/$1/.config" ] && cmp -s "$tmp/config" "$work/$1/bench.config" && return
+	rm -rf "${work:?}/$1"
+	mkdir -p "$work/$1"
+	kmake "$1" tinyconfig
+	(cd "$src" && scripts/kconfig/merge_config.sh -m -O "$work/$1" "$work/$1/.config" "$tmp/config") >/dev/null
+	kmake "$1" olddefconfig
+	if grep '=y' "$tmp/config" | grep -vxFf "$work/$1/.config" || grep -q '^CONFIG_SLUB_TINY' "$work/$1/.config"; then
+		die "the configuration for $1 is not what it should be"
+	fi
+	cp "$tmp/config" "$work/$1/bench.config"
+}
+
+# prepare COMMIT BOUND CAPACITY: the source of one kernel
+prepare()
+{
+	git -C "$src" checkout -q -f "$1" -- lib include mm
+	[ "$2" = - ] || edit '#define MAPLE_PREALLOC_MAX	' "$2"
+	[ "$3" = - ] || edit '		.sheaf_capacity = ' "$3,"
+	cp "$top/scripts/bench/maple_bench.c" "$src/lib/"
+	# shellcheck disable=SC2016 # for make
+	say 'obj-$(MAPLE_BENCH) += maple_bench.o' >>"$src/lib/Makefile"
+	# Everything includes this header, but only mm/ and lib/maple* use what differs in it.
+	touch -d '2000-01-01' "$src/include/linux/maple_tree.h"
+}
+
+# edit START NEW: the line of lib/maple_tree.c that begins with START goes on with NEW
+edit()
+{
+	sed -i "s/^\($1\).*/\1$2/" "$src/lib/maple_tree.c"
+	grep -q "^$1$2\$" "$src/lib/maple_tree.c" || die "lib/maple_tree.c has no line \`$1'"
+}
+
+# build_kernel NAME COMMIT BOUND CAPACITY MACHINE: $work/bin/MACHINE-NAME
+build_kernel()
+{
+	bin=$work/bin/$5-$(say "$1" | tr / -)
+	key=$({ say "$2 $3 $4"; config "$5"; cat "$top/scripts/bench/maple_bench.c"; gcc --version
+		git -C "$tree" rev-parse "$2:lib/maple_tree.c" "$2:include" "$2:mm" "$2:kernel" "$2:arch"; } | sha256sum)
+	[ ! -f "$bin" ] || [ "$(cat "$bin.key" 2>/dev/null)" != "$key" ] || return 0
+	rm -f "$bin.key"
+	mkdir -p "$work/bin"
+	prepare "$2" "$3" "$4"
+	case $5 in
+	um)
+		kmake um MAPLE_BENCH=y linux
+		cp "$work/um/linux" "$bin" ;;
+	x86_64)
+		# Their sizes are compared without the benchmark.
+		kmake x86_64 vmlinux
+		cp "$work/x86_64/vmlinux" "$bin.vmlinux"
+		cp "$work/x86_64/lib/maple_tree.o" "$bin.maple_tree.o"
+		kmake x86_64 MAPLE_BENCH=y bzImage
+		cp "$work/x86_64/arch/x86/boot/bzImage" "$bin" ;;
+	esac
+	say "$key" >"$bin.key"
+}
+
+build_kernels()
+{
+	checkout
+	for machine in um x86_64; do
+		configure $machine
+		say "$kernels" | while IFS='	' read -r name commit bound capacity machines; do
+			case " $machines " in *" $machine "*) ;; *) continue ;; esac
+			say "   $name for $machine"
+			build_kernel "$name" "$commit" "$bound" "$capacity" $machine </dev/null
+		done
+	done
+}
+
+# run_kernel NAME MACHINE: its results go to $tmp/results
+run_kernel()
+{
+	bin=$work/bin/$2-$(say "$1" | tr / -)
+	# RCU waits for a tick or two instead of many.
+	params='rcutree.jiffies_till_first_fqs=0 rcutree.jiffies_till_next_fqs=0'
+	case $2 in
+	um)
+		# shellcheck disable=SC2086 # words
+		timeout --foreground 300 "$bin" mem=768M uml_dir="$tmp" $params >"$tmp/log" 2>&1 </dev/null || : ;;
+	x86_64)
+		# There is nothing to calibrate the TSC with; it is that of the host.
+		khz=$(awk '/^cpu MHz/ { printf "%d", $4 * 1000; exit }' /proc/cpuinfo)
+		timeout --foreground 300 qemu-system-x86_64 -nodefaults -m 768 -smp 2 -cpu max \
+			-accel tcg,thread=multi -bios qboot.rom -display none -serial stdio -no-reboot \
+			-kernel "$bin" -append "console=ttyS0 maple_bench.threads=2 maple_bench.entries=100000 $params tsc=reliable tsc_early_khz=$khz" \
+			>"$tmp/log" 2>&1 </dev/null || : ;;
+	esac
+	tr -d '\r' <"$tmp/log" >"$tmp/log.txt"
+	if ! grep -aq '^BENCH done' "$tmp/log.txt" || grep -aE 'BENCH failed|BUG:|WARNING:|Oops' "$tmp/log.txt"; then
+		mkdir -p "$build/log"
+		cp "$tmp/log.txt" "$build/log/bench-$(basename "$bin").log"
+		die "kernel $1 for $2 did not finish: see build/log/bench-$(basename "$bin").log"
+	fi
+	sed -n "s,^BENCH \(.*=.*\),kernel=$1 machine=$2 \1,p" "$tmp/log.txt" >>"$tmp/results"
+}
+
+# In turn, so that what else the machine does hits all of them.
+run_kernels()
+{
+	for round in $(seq "$rounds"); do
+		say "$kernels" | while IFS='	' read -r name commit bound capacity machines; do
+			for machine in $machines; do
+				say "   round $round of $rounds: $name on $machine"
+				run_kernel "$name" "$machine" </dev/null
+			done
+		done
+	done
+}
+
+# count COMMIT: instructions of lib/maple_tree.c of COMMIT, all else being that of `series'
+count()
+{
+	dir=$tmp/$1/tools/testing/radix-tree
+	mkdir "$tmp/$1"
+	git -C "$tree" archive series tools lib include arch/x86/include scripts | tar -x -C "$tmp/$1"
+	for f in lib/maple_tree.c include/linux/maple_tree.h; do
+		git -C "$tree" show "$1:$f" >"$tmp/$1/$f"
+	done
+	cp "$top/scripts/bench/instructions.c" "$dir"
+	# shellcheck disable=SC2016 # for make
+	printf '%s\n' 'include Makefile' 'CFLAGS := $(filter-out -fsanitize% -Og,$(CFLAGS)) -O2 -w' 'LDFLAGS :=' \
+		'instructions: $(SHARED_OFILES) instructions.o' 'instructions.o: $(SHARED_DEPS)' >"$dir/bench.mk"
+	make -s -j"$(nproc)" -C "$dir" -f bench.mk instructions >/dev/null
+	valgrind -q --tool=callgrind --toggle-collect='store_*' --callgrind-out-file="$tmp/callgrind" \
+		"$dir/instructions" >"$tmp/counts" 2>&1 || { cat "$tmp/counts"; die "callgrind: see above"; }
+	callgrind_annotate --inclusive=yes --threshold=100 --auto=no "$tmp/callgrind" |
+		sed -n 's/^ *\([0-9,]*\) (.*instructions\.c:store_\([a-z_]*\) .*/\2 \1/p' | tr -d , >"$tmp/instructions"
+	# Its own output: how often each type was stored.
+	awk -v c="$1" 'NR == FNR { n[$1] = $2; next } { print "commit=" c, "type=" $1, "stores=" n[$1], "instructions=" $2 }' \
+		"$tmp/counts" "$tmp/instructions" >>"$tmp/results"
+}
+
+sizes()
+{
+	for f in maple_tree.o vmlinux; do
+		say
+		say "$f, x86-64, -O2, base and series (scripts/bloat-o-meter):"
+		(cd "$work/bin" && python3 "$src/scripts/bloat-o-meter" x86_64-base.$f x86_64-series.$f) >"$tmp/bloat"
+		sed 's/^/    /' "$tmp/bloat"
+		grep -q '^Total: Before=[1-9]' "$tmp/bloat" || die "bloat-o-meter gave no total"
+	done
+}
+
+report()
+{
+	say "Written by \`make bench' (ROUNDS=$rounds) on $(date -u +%Y-%m-%d); scripts/bench.sh has the commands."
+	say "Linux $(kmake um kernelversion), without the series (base) and with it"
+	say "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) CPUs; $(gcc --version | head -n 1)"
+	awk -v rounds="$rounds" -v plot="$tmp/plot" -f "$top/scripts/bench/tables.awk" "$tmp/results" || return 1
+	sizes
+}
+
+plot()
+{
+	gnuplot -e "data='$tmp/plot'" "$top/scripts/bench/stores.gp" >"$tmp/stores.svg"
+	grep -q '</svg>' "$tmp/stores.svg" || die "gnuplot drew nothing"
+}
+
+: >"$tmp/results"
+step "build the kernels" build_kernels
+step "run the kernels" run_kernels
+step "count instructions without the series" count base
+step "count instructions with the series" count series
+cp "$tmp/results" "$work/results"
+report >"$tmp/numbers.txt" || { cat "$tmp/numbers.txt"; die "not everything was measured"; }
+plot
+mkdir -p "$top/bench"
+cp "$tmp/numbers.txt" "$tmp/stores.svg" "$top/bench/"
+cat "$tmp/numbers.txt"
