@@ -5,7 +5,7 @@ VERSION ?= 7.3
 KERNEL ?=
 export VERSION
 
-.PHONY: help deps tree check demo bench mutants export check-export mbox clean
+.PHONY: help deps tree check demo bench export check-export mbox clean
 
 help:			## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */  make \1	/p' Makefile | expand -t 22
@@ -33,9 +33,6 @@ demo:			## the same small program without and with the series
 
 bench:			## measure what the series costs: tables and plots in bench/
 	@scripts/bench.sh
-
-mutants:		## put small faults into the series' code, and show which test sees each
-	@scripts/mutants.sh
 
 export:			## write the tree's commits to patches/ and the directories by area
 	@scripts/export.sh
