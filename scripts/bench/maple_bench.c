@@ -303,6 +303,35 @@ static int run_job(void *data)
 	return 0;
 }
 
+static void *load(struct index *idx, bool rb, unsigned long index)
+{
+	struct rb_range *r;
+
+	if (!rb)
+		return mtree_load(&idx->mt, index);
+	r = rb_search(idx, index);
+	return r ? r->entry : NULL;
+}
+
+/* try - what is timed is what its name says; nobody else uses the tree now */
+static void try(struct index *idx, const struct way *way, unsigned int place)
+{
+	unsigned long first = (unsigned long)place * STRIDE;
+	void *entry = xa_mk_value(4);
+	int ret;
+
+	ret = way->store(idx, first + 10, first + 13, entry);
+	if (ret || load(idx, way->rb, first + 9) || load(idx, way->rb, first + 10) != entry ||
+	    load(idx, way->rb, first + 13) != entry || load(idx, way->rb, first + 14))
+		fail("store by %s does not: %d", way->name, ret);
+	ret = way->store(idx, first + 10, first + 13, NULL);
+	if (ret || load(idx, way->rb, first + 10) || load(idx, way->rb, first + 13))
+		fail("store of NULL by %s does not: %d", way->name, ret);
+	ret = way->over(idx, first, first + 7, entry);
+	if (ret || load(idx, way->rb, first) != entry || load(idx, way->rb, first + 7) != entry)
+		fail("overwrite by %s does not: %d", way->name, ret);
+}
+
 /* run_batch - the same in all threads at once */
 static void run_batch(struct job *jobs, const struct way *way, enum op op)
 {
@@ -322,6 +351,8 @@ static void run_batch(struct job *jobs, const struct way *way, enum op op)
 			jobs[t].idx->mt.ma_flags |= way->flags;
 		}
 	}
+	if (op == OP_STORE)
+		try(jobs[0].idx, way, jobs[0].places[0]);
 	for (t = 1; t < threads; t++) {
 		struct task_struct *task = kthread_create_on_cpu(run_job, &jobs[t], t, "bench/%u");
 

@@ -7,7 +7,7 @@ set format x '10^{%L}'
 set xlabel 'entries'
 set ylabel 'ns per store'
 set yrange [0:*]
-set key top left
+set key below
 do for [kind in 'allocation,RCU regular'] {
 	set title kind.' tree, store of a new range'
 	plot data using 2:(strcol(1) eq kind ? $3 : NaN) with linespoints title 'external lock', \

@@ -293,6 +293,8 @@ static void check_calc(void)
 			mas.store_type = type;
 			mas_prealloc_calc(&wr_mas, value(1));
 			CHECK(mas.node_request <= height * 3 + 1);
+			CHECK(type != wr_spanning_store ||
+			      mas.node_request == height * 3 + 1);
 		}
 	}
 }
@@ -433,7 +435,7 @@ static unsigned long build(struct maple_tree *mt, struct rnd *r,
 static void search(struct maple_tree *mt, struct rnd *r, unsigned int height,
 		   unsigned long stores)
 {
-	unsigned long entries = 0;
+	unsigned long entries = 0, builds = height > FULL_HEIGHT ? 6 : 60;
 
 	MA_STATE(mas, mt, 0, 0);
 
@@ -441,7 +443,7 @@ static void search(struct maple_tree *mt, struct rnd *r, unsigned int height,
 		unsigned long index = 0, last = 0, asked = 0;
 		void *entry = NULL;
 
-		if (mt_height(mt) != height || !(i % (stores / 6 + 1)))
+		if (mt_height(mt) != height || !(i % (stores / builds + 1)))
 			entries = build(mt, r, height);
 		for (int n = i % 2 ? 8 : 1; n; n--) {
 			struct use use;
@@ -484,7 +486,7 @@ static void check_search(const struct tree_kind *kind)
 		for (int t = 0; t < ARRAY_SIZE(type_names); t++)
 			most = max(most, seen[h][t].most.taken);
 		/* Else this is not much of a search. */
-		CHECK(percent < 100 || h > 3 || most == 3 * h);
+		CHECK(percent < 100 || h > FULL_HEIGHT || most == 3 * h);
 	}
 	for (int i = 0; i < 2; i++) {
 		int type = i ? type_at(&mt, 2) : maple_leaf_64;

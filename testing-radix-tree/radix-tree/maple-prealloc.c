@@ -616,7 +616,7 @@ static void check_mas_store(const struct tree_kind *kind)
 		if (!mas_is_err(&mas)) {
 			CHECK(nodes - nodes_reserved(&mas) <= mas.node_request);
 			model_store(&m, index, last, entry);
-			/* 94 nodes do not last for ever. */
+			/* The nodes do not last for ever. */
 			CHECK(++stores < 100000);
 			continue;
 		}
@@ -764,6 +764,20 @@ static void external_store(struct ma_state *mas, struct model *m, void *entry)
 	model_check(m, mas->tree);
 }
 
+/* @mas has nothing reserved, and mas_walk() is not the walk of mas_preallocate(). */
+static void external_enomem(struct ma_state *mas, struct model *m)
+{
+	unsigned long index, last;
+
+	find_split(mas, m);
+	index = mas->index;
+	last = mas->last;
+	mas_walk(mas);
+	__mas_set_range(mas, index, last);
+	CHECK(mas_is_active(mas));
+	CHECK(mas_store_prealloc(mas, m) == -ENOMEM);
+}
+
 static void check_external(const struct tree_kind *kind)
 {
 	struct maple_tree mt;
@@ -807,6 +821,18 @@ static void check_external(const struct tree_kind *kind)
 	mas_set_range(&mas, index, last);
 	CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
 	external_store(&mas, &m, &m);
+
+	/* Nor is it after mas_destroy(), or when it asked for no node. */
+	mas_set_range(&mas, m.range[1].index, m.range[1].last);
+	CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
+	CHECK(mas.store_type == wr_exact_fit && !nodes_reserved(&mas));
+	mas_destroy(&mas);
+	external_enomem(&mas, &m);
+	mas_set_range(&mas, m.range[1].index, m.range[1].last);
+	CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
+	mas.last = mas.index - 1;
+	CHECK(mas_store_prealloc(&mas, &m) == -EINVAL);
+	external_enomem(&mas, &m);
 
 	/* The state was reset, as by vma_iter_invalidate(): walk again. */
 	find_split(&mas, &m);
