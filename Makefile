@@ -5,7 +5,7 @@ VERSION ?= 7.3
 KERNEL ?=
 export VERSION
 
-.PHONY: help deps tree check demo bench export check-export mbox clean
+.PHONY: help deps tree check check-all demo bench export check-export mbox clean
 
 help:			## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */  make \1	/p' Makefile | expand -t 22
@@ -20,13 +20,17 @@ ifeq ($(KERNEL),)
 tree: deps		## fetch the kernel, apply the series: build/linux-X.Y.y; or KERNEL=path
 	@scripts/fetch-kernel.sh $(VERSION)
 	@scripts/apply.sh
+	@scripts/fetch-sparse.sh
 else
 tree:
 	@scripts/apply-user.sh '$(KERNEL)'
 endif
 
-check:			## run all tests on that tree; ends with: N passed, M failed
+check:			## test that tree; ends with: N passed, M failed
 	@scripts/check.sh
+
+check-all:		## also what takes too long for every day
+	@scripts/check.sh all
 
 demo:			## the same small program without and with the series
 	@scripts/demo.sh

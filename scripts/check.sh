@@ -1,23 +1,27 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Runs all tests and counts their lines `ok - NAME', `not ok - NAME', `skip - NAME: why'.
-# The last line is the result; the status is 0 if tests have passed and none failed.
-# Logs are in build/log/.
+# check.sh [all]: runs the tests, with `all' also those that take too long for every day, and
+# counts their lines `ok - NAME', `not ok - NAME', `skip - NAME: why'. The last line is the
+# result; the status is 0 if tests have passed and none failed. Logs are in build/log/.
 set -eu
 . "$(dirname "$0")/common.sh"
+case ${1-} in
+''|all) all=${1-} ;;
+*) die "unknown argument $1" ;;
+esac
 make_tmp
 : >"$tmp/all"
 mkdir -p "$build/log"
 rm -f "$build/log/result"
 start=$(now)
 
-# check SCRIPT: one that stops on its way has failed, and so has one that tests nothing.
-# The others still run.
+# check SCRIPT ARGUMENT...: one that stops on its way has failed, and so has one that
+# tests nothing. The others still run.
 check()
 {
 	{
 		rc=0
-		"$top/scripts/$1" 2>&1 || rc=$?
+		"$top/scripts/$@" 2>&1 || rc=$?
 		say $rc >"$tmp/rc"
 	} | tee "$tmp/out"
 	rc=$(cat "$tmp/rc")
@@ -29,9 +33,12 @@ check()
 	cat "$tmp/out" >>"$tmp/all"
 }
 
-for c in scripts export tree mbox patches; do
+for c in scripts export tree mbox; do
 	check check-$c.sh
 done
+# shellcheck disable=SC2086 # no argument when it is empty
+check check-patches.sh $all
+check check-kunit.sh
 
 passed=$(grep -c '^ok - ' "$tmp/all") || :
 failed=$(grep -c '^not ok - ' "$tmp/all") || :

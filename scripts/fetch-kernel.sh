@@ -5,10 +5,10 @@
 # `base'. The package stays in build/apt/. Does nothing if the tree is there.
 set -eu
 . "$(dirname "$0")/common.sh"
+. "$(dirname "$0")/apt.sh"
 version=${1:?usage: fetch-kernel.sh X.Y}
 tree=$build/linux-$version.y
 package=linux-source-$version
-apt=$build/apt
 
 if [ -d "$tree" ]; then
 	say "== build/linux-$version.y is there: $(git -C "$tree" log -1 --format=%s base)"
@@ -16,54 +16,19 @@ if [ -d "$tree" ]; then
 fi
 make_tmp
 
-# The suites that may have it, on the mirror that apt uses, in a file of their
-# own. An unknown suite does no harm.
-write_sources()
-{
-	key=/usr/share/keyrings/debian-archive-keyring.gpg
-	# shellcheck disable=SC2016 # for apt
-	apt-get indextargets --no-release-info --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' |
-	sort -u | while read -r uri release; do
-		case $release in
-		*-security)
-			suites="$release trixie-security" ;;
-		bookworm|trixie|forky|stable|oldstable|testing|unstable|sid)
-			suites="$release trixie trixie-backports sid experimental" ;;
-		*)
-			continue ;;
-		esac
-		# shellcheck disable=SC2086 # words
-		printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\n' "$uri" \
-			"$(printf '%s\n' $suites | sort -u | tr '\n' ' ')"
-		[ ! -f $key ] || say "Signed-By: $key"
-		say
-	done >"$tmp/debian.sources"
-	[ -s "$tmp/debian.sources" ] || die "apt has no Debian mirror configured: $no_package"
-}
-
 no_package="take a kernel tree of your own: make tree KERNEL=path-to-a-linux-$version-git-tree"
-
-# apt with our own sources, lists and cache: the system's are left alone, and
-# no privileges are needed. As root, do not ask for a user _apt to read build/.
-our_apt()
-{
-	our_apt_command=$1; shift
-	"$our_apt_command" -q -o Dir::Etc::SourceList="$tmp/debian.sources" -o Dir::Etc::SourceParts=/dev/null \
-		-o Dir::State::Lists="$apt/lists" -o Dir::Cache="$apt/cache" \
-		-o APT::Sandbox::User=root -o Acquire::Languages=none "$@"
-}
 
 # The newest version that `apt-cache madison' names; a release candidate only
 # if there is nothing else.
 newest()
 {
-	sed -n 's/^[^|]*| *\([^ |]*\) *|.*/\1/p' | sort -V >"$tmp/versions"
+	versions >"$tmp/versions"
 	grep -v '~rc' "$tmp/versions" | tail -n 1 | grep . || tail -n 1 "$tmp/versions"
 }
 
 download()
 {
-	mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
+	mkdir -p "$apt"
 	if deb=$(newest_deb); [ -n "$deb" ]; then
 		say "   there already: ${deb#"$top"/}"
 		return
@@ -71,7 +36,7 @@ download()
 	# What the system's apt knows comes first, if it can still be fetched.
 	v=$(apt-cache madison "$package" | newest)
 	if [ -z "$v" ] || ! (cd "$tmp" && apt-get -q -o APT::Sandbox::User=root download "$package=$v"); then
-		write_sources
+		write_sources deb
 		our_apt apt-get update || say "   (some suite could not be read; going on with the others)"
 		v=$(our_apt apt-cache madison "$package" | newest)
 		[ -n "$v" ] || die "there is no $package in Debian's suites now: $no_package"
