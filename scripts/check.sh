@@ -19,16 +19,17 @@ start=$(now)
 # tests nothing. The others still run.
 check()
 {
+	script=$1; shift
 	{
 		rc=0
-		"$top/scripts/$@" 2>&1 || rc=$?
+		"$top/scripts/$script" "$@" 2>&1 || rc=$?
 		say $rc >"$tmp/rc"
 	} | tee "$tmp/out"
 	rc=$(cat "$tmp/rc")
 	if [ "$rc" -ne 0 ]; then
-		say "not ok - $1 (stopped with status $rc)" | tee -a "$tmp/out"
+		say "not ok - $script (stopped with status $rc)" | tee -a "$tmp/out"
 	elif ! grep -qE '^(ok|not ok|skip) - ' "$tmp/out"; then
-		say "not ok - $1 (ran no test)" | tee -a "$tmp/out"
+		say "not ok - $script (ran no test)" | tee -a "$tmp/out"
 	fi
 	cat "$tmp/out" >>"$tmp/all"
 }
