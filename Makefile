@@ -5,7 +5,7 @@ VERSION ?= 7.3
 KERNEL ?=
 export VERSION
 
-.PHONY: help deps tree check check-all demo bench export check-export mbox clean
+.PHONY: help deps tree check check-all mutants demo bench export check-export mbox clean
 
 help:			## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */  make \1	/p' Makefile | expand -t 22
@@ -29,8 +29,11 @@ endif
 check:			## test that tree; ends with: N passed, M failed
 	@scripts/check.sh
 
-check-all:		## also what takes too long for every day
+check-all:		## also what takes too long for every day, mutants among it
 	@scripts/check.sh all
+
+mutants:		## put faults into the series, one by one: each must be caught
+	@scripts/mutants.sh
 
 demo:			## the same small program without and with the series
 	@scripts/demo.sh

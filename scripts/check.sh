@@ -40,6 +40,11 @@ done
 # shellcheck disable=SC2086 # no argument when it is empty
 check check-patches.sh $all
 check check-kunit.sh
+check check-kernel.sh
+if [ "$all" ]; then
+	check check-kernel.sh kcsan rt
+	check mutants.sh
+fi
 
 passed=$(grep -c '^ok - ' "$tmp/all") || :
 failed=$(grep -c '^not ok - ' "$tmp/all") || :
