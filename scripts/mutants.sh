@@ -26,7 +26,7 @@ edit()
 		if (!at || index(substr(text, at + 1), "\n" from)) {
 			printf "this must be there once, and is not:\n%s", from >"/dev/stderr"
 			failed = 1
-			exit
+			exit 1
 		}
 		text = substr(text, 1, at) to substr(text, at + 1 + length(from))
 		from = to = ""
@@ -101,7 +101,9 @@ copy()
 caught()
 {
 	if [ ! -e "$dir/$harness/$1" ] && ! compile "$1"; then
-		result "NOT TRIED, does not compile: $(grep -m 1 error "$tmp/cc")"
+		why=$(grep -o -m 1 'static assertion failed.*' "$tmp/cc") ||
+			why="NOT TRIED, does not compile: $(grep -m 1 error "$tmp/cc")"
+		result "$1: $why"
 		return
 	fi
 	! passes "$@" || return 1
@@ -189,9 +191,9 @@ say 'fault | caught by'
 say "It took $(($(now) - start)) s."
 
 count=$(say "$faults" | wc -l)
-wrong=$(grep -cE '\| (NOT|FAILS)' "$mutants/table") || :
-caught=$(grep -cvE '\| (NOT|FAILS)|^no fault, ' "$mutants/table") || :
-[ "$wrong" -eq 0 ] || { say 'What is wrong:'; grep -E '\| (NOT|FAILS)' "$mutants/table"; }
+wrong=$(grep -cE '\| ([a-z-]+: )?(NOT|FAILS)' "$mutants/table") || :
+caught=$(grep -cvE '\| ([a-z-]+: )?(NOT|FAILS)|^no fault, ' "$mutants/table") || :
+[ "$wrong" -eq 0 ] || { say 'What is wrong:'; grep -E '\| ([a-z-]+: )?(NOT|FAILS)' "$mutants/table"; }
 if [ "$wrong" -eq 0 ] && [ "$count" -eq "$caught" ]; then
 	say "ok - mutants: $count faults, $caught caught"
 else
