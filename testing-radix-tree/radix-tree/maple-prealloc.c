@@ -627,6 +627,7 @@ static void check_mas_store(const struct tree_kind *kind)
 		check_all(&mt, &m, nodes);
 		/* A top up which fails takes nothing away. */
 		CHECK(mas_preallocate(&mas, NULL, GFP_NOWAIT) == -ENOMEM);
+		CHECK(mas.status == ma_start);
 		CHECK(nodes_reserved(&mas) == nodes);
 		CHECK(!mas_preallocate(&mas, NULL, GFP_KERNEL));
 		CHECK(nodes_reserved(&mas) == MAPLE_PREALLOC_MAX);
@@ -653,6 +654,18 @@ static void check_mas_store(const struct tree_kind *kind)
 	check_all(&mt, &m, nodes);
 	mas_destroy(&mas);
 	check_all(&mt, &m, 0);
+
+	/* Without a reservation mas_store() asks for memory again. */
+	CHECK(!mas_preallocate(&mas, NULL, GFP_KERNEL));
+	mas_destroy(&mas);
+	find_split(&mas, &m);
+	refused = kmem_cache_refused;
+	mas_lock(&mas);
+	mas_store(&mas, &m);
+	mas_unlock(&mas);
+	CHECK(xa_err(mas.node) == -ENOMEM);
+	CHECK(kmem_cache_refused > refused);
+	mas_destroy(&mas);
 	teardown(&mt, &m);
 }
 
@@ -843,6 +856,7 @@ static void check_external(const struct tree_kind *kind)
 
 	/* One node does not come from a sheaf: RCU mode needs it. */
 	mas_set_range(&mas, 5, 7);
+	CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
 	CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
 	CHECK(!mt_in_rcu(&mt) || (mas.alloc && !mas.sheaf));
 	mas_pause(&mas);
