@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # check-patches.sh [all]: tests the patches of the series, one after another, in the work
-# tree build/per-patch of build/linux-X.Y.y: check-build.sh on each, check-static.sh and all
-# suites on the last one, or with `all' on each. What has passed on the same sources is
-# remembered in build/stamp/.
+# tree build/per-patch of build/linux-X.Y.y: check-build.sh on each, all suites on the last
+# one, and check-static.sh on the series as a whole; with `all', the suites and
+# check-static.sh on each. What has passed on the same sources is remembered in
+# build/stamp/.
 set -eu
 . "$(dirname "$0")/common.sh"
 case ${1-} in
@@ -40,9 +41,10 @@ n=0 all=$(git -C "$tree" rev-list --count base..series)
 for commit in $(git -C "$tree" rev-list --reverse base..series); do
 	n=$((n + 1))
 	if [ $n -eq "$all" ]; then
-		kinds='suites build static' more='xarray idr-test multiorder main'
+		kinds="suites ${each#suites }" more='xarray idr-test multiorder main'
 	fi
 	# shellcheck disable=SC2086 # words
 	check "$n/$all $(git -C "$tree" show -s --format=%s "$commit")" "$commit" \
 		maple-random maple-prealloc maple-bound vma maple $more
 done
+[ "$each" != build ] || { kinds=static; check series series; }

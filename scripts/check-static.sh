@@ -3,7 +3,8 @@
 # check-static.sh LABEL TREE...: what programs say that only read the commit that is checked
 # out in the kernel tree TREE: sparse for x86-64, arm64 and 32-bit arm, which are compiled,
 # too (W=1), kernel-doc and coccicheck. They must not say what they do not say of the base.
-# With `base' for LABEL: all that the series changes, to keep what they say as that.
+# With `base' for LABEL: all that the series changes, to keep what they say as that; with
+# `series': the same, of the series as a whole.
 # (checkpatch, and W=1 for more of x86-64, are in check-build.sh.)
 set -eu
 . "$(dirname "$0")/common.sh"
@@ -15,7 +16,7 @@ make_tmp
 changed()
 {
 	from=HEAD^ to=HEAD
-	[ "$label" != base ] || from=base to=series
+	case $label in base|series) from=base to=series ;; esac
 	git -C "$work" diff --no-renames --name-only --diff-filter=d $from $to -- "$@" |
 		(cd "$work" && while read -r f; do [ ! -f "$f" ] || say "$f"; done)
 }
