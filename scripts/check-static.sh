@@ -54,7 +54,8 @@ compile()
 	# And what the series adds, if it is built.
 	more=$(changed 'lib/tests/*.c' 'mm/tests/*.c' | sed 's/\.c$/.o/')
 	# A build that failed, or warned, must do so again.
-	changed | (cd "$work" && xargs -r touch --)
+	# shellcheck disable=SC2086 # words
+	(cd "$obj" && rm -f $objects $more)
 	# shellcheck disable=SC2086 # words
 	kmake W=1 C=1 CHECK="$sparse" $objects $more >"$tmp/$arch" 2>&1 || { cat "$tmp/$arch"; return 1; }
 	cat "$tmp/$arch"
