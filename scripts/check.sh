@@ -40,9 +40,8 @@ done
 # shellcheck disable=SC2086 # no argument when it is empty
 check check-patches.sh $all
 check check-kunit.sh
-check check-kernel.sh
 if [ "$all" ]; then
-	check check-kernel.sh kcsan rt
+	check check-kernel.sh stress misuse boot kcsan rt
 	check mutants.sh
 fi
 
