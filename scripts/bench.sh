@@ -62,13 +62,7 @@ kmake() { arch=$1; shift; nice -n 10 make -s -j"$(nproc)" -C "$src" ARCH="$arch"
 # The work tree has the files of `series', lib/, include/ and mm/ changing with the kernel.
 checkout()
 {
-	if [ "$(git -C "$src" rev-parse --path-format=absolute --git-common-dir 2>/dev/null)" != "$tree/.git" ]; then
-		rm -rf "$src"
-		git -C "$tree" worktree prune
-		git -C "$tree" worktree add -q --detach --no-checkout "$src" series
-	fi
-	rm -f "$(git -C "$src" rev-parse --path-format=absolute --git-path index.lock)"
-	git -C "$src" checkout -q -f --detach series
+	work_tree "$src" series
 }
 
 configure()

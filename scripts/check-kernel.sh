@@ -37,13 +37,7 @@ work=$build/kernel src=$build/kernel/tree files=$top/scripts/kernel
 # The kernels have the same source; what is in the work tree is of $commit.
 checkout()
 {
-	if [ "$(git -C "$src" rev-parse --path-format=absolute --git-common-dir 2>/dev/null)" != "$tree/.git" ]; then
-		rm -rf "$src"
-		git -C "$tree" worktree prune
-		git -C "$tree" worktree add -q --detach --no-checkout "$src" "$commit"
-	fi
-	rm -f "$(git -C "$src" rev-parse --path-format=absolute --git-path index.lock)"
-	git -C "$src" checkout -q -f --detach "$commit"
+	work_tree "$src" "$commit"
 	# shellcheck disable=SC2016 # for make
 	say 'obj-y += maple_stress.o' >>"$src/lib/Makefile"
 	cp "$files/maple_stress.c" "$src/lib/"

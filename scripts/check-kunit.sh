@@ -21,13 +21,7 @@ if [ "$(uname -m)" != x86_64 ]; then
 	say 'skip - kunit on UML: UML needs an x86-64 machine'
 	exit 0
 fi
-if [ "$(git -C "$work" rev-parse --path-format=absolute --git-common-dir 2>/dev/null)" != "$tree/.git" ]; then
-	rm -rf "$work"
-	git -C "$tree" worktree prune
-	git -C "$tree" worktree add -q --detach --no-checkout "$work" series
-fi
-rm -f "$(git -C "$work" rev-parse --path-format=absolute --git-path index.lock)"
-git -C "$work" checkout -q -f --detach series
+work_tree "$work" series
 
 # FAILSLAB and SYNC_FILE are for tests that are skipped without them.
 debug='DEBUG_KERNEL=y DEBUG_ATOMIC_SLEEP=y DEBUG_MAPLE_TREE=y PROVE_LOCKING=y FAULT_INJECTION=y

@@ -16,19 +16,12 @@ need_tree
 work=$build/per-patch
 trap 'exit 130' INT
 
-if [ "$(git -C "$work" rev-parse --path-format=absolute --git-common-dir 2>/dev/null)" != "$tree/.git" ]; then
-	rm -rf "$work"
-	git -C "$tree" worktree prune
-	git -C "$tree" worktree add -q --detach --no-checkout "$work" base
-fi
-rm -f "$(git -C "$work" rev-parse --path-format=absolute --git-path index.lock)"
-
 # check LABEL COMMIT PROGRAM...: two kinds at the same time. By xargs, since Ctrl-C does
 # not reach what the shell starts with &.
 check()
 {
 	label=$1 commit=$2; shift 2
-	git -C "$work" checkout -q -f --detach "$commit"
+	work_tree "$work" "$commit"
 	# shellcheck disable=SC2086 # words
 	printf '%s\n' $kinds | xargs -P 2 -I KIND sh "$top/scripts/check-KIND.sh" "$label" "$work" "$@"
 }

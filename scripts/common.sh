@@ -147,6 +147,20 @@ need_tree()
 		die "no series in build/linux-$version.y: run \`make tree\` first"
 }
 
+# work_tree DIRECTORY COMMIT: COMMIT checked out in a work tree of our kernel tree, which is
+# kept, so that only what has changed since is built. What is changed in it is lost.
+work_tree()
+{
+	if [ "$(git -C "$1" rev-parse --path-format=absolute --git-common-dir 2>/dev/null)" != "$tree/.git" ]; then
+		rm -rf "$1"
+		git -C "$tree" worktree prune
+		git -C "$tree" worktree add -q --detach --no-checkout "$1" "$2"
+	fi
+	# Of a run that was killed.
+	rm -f "$(git -C "$1" rev-parse --path-format=absolute --git-path index.lock)"
+	git -C "$1" checkout -q -f --detach "$2"
+}
+
 # borrow REPOSITORY COMMIT DIRECTORY [FILE...]: a repository of its own in
 # DIRECTORY that reads REPOSITORY's objects, on a branch `work' at COMMIT, with
 # only the FILEs checked out, and nobody's configuration or hooks.

@@ -153,6 +153,9 @@ END {
 			k == "base" ? "" : sprintf("%.0f", median(pending[k " internal"])), median(idle[k]),
 			3 * capacity[k] * 256, 10 * capacity[k] * 256
 	}
+	# A sheaf of the cache may hold more than was asked for, an oversize one does not.
+	n = nodes["64/32 internal"]
+	printf "\nNodes that a reservation asks for (what it holds in 64/32): %d, at most 64 %s.\n", n, verdict(n, 64)
 	if (missed)
 		print "Goals have been missed, see above."
 	for (k in missing) {
