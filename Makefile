@@ -5,7 +5,7 @@ VERSION ?= 7.3
 KERNEL ?=
 export VERSION
 
-.PHONY: help deps tree check check-all mutants demo bench export check-export mbox clean
+.PHONY: help deps tree check check-all docs mutants demo bench export check-export mbox clean
 
 help:			## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */  make \1	/p' Makefile | expand -t 22
@@ -31,6 +31,9 @@ check:			## test that tree; ends with: N passed, M failed
 
 check-all:		## also what takes too long for every day, mutants among it
 	@scripts/check.sh all
+
+docs:			## build the page of the maple tree with Sphinx: build/docs
+	@scripts/check-docs.sh
 
 mutants:		## put faults into the series, one by one: each must be caught
 	@scripts/mutants.sh

@@ -93,6 +93,8 @@ build_kernel()
 boot_kernel()
 {
 	limit=$1 params=$2; shift 2
+	# One access in 4000 is too few for as short a run as this.
+	[ "$kernel" != kcsan ] || params="$params kcsan.skip_watch=100"
 	rc=0
 	timeout --foreground "$limit" qemu-system-x86_64 -nodefaults -m 1024 -smp 2 -cpu max \
 		-accel tcg,thread=multi -bios qboot.rom -display none -serial stdio -no-reboot \
@@ -127,10 +129,24 @@ not_explained()
 	fi
 }
 
+# boot_case SECONDS PARAMETERS INIT...: boot_kernel, without what would run before init. Now
+# and then, KASAN finds a "wild-memory-access in rcu_is_watching" in the first tenths of a
+# second of an emulated boot, after which lockdep is off: again.
+boot_case()
+{
+	case_limit=$1 case_params="$no_tests $2"; shift 2
+	for try in 1 2 3; do
+		boot_kernel "$case_limit" "$case_params" "$@"
+		sed '/Run \/init as init process/q' "$tmp/log" | grep -aq 'BUG: KASAN: wild-memory-access in rcu_is_watching' || return 0
+		say "*** A known fault of the boot, attempt $try of 3. ***"
+	done
+	return 1
+}
+
 # passes SECONDS PARAMETERS INIT...: a case that passes, without a splat
 passes()
 {
-	boot_kernel "$1" "$no_tests $2" "$3" ${4:+"$4"}
+	boot_case "$1" "$2" "$3" ${4:+"$4"}
 	no_splat
 	grep -aq "maple_stress: $3 passed" "$tmp/log" || { say "$3 has not passed"; return 1; }
 }
@@ -139,7 +155,7 @@ passes()
 # says so once more for each place that expects it.
 reported()
 {
-	boot_kernel 60 "$no_tests ${3:-}" "$2"
+	boot_case 60 "${3:-}" "$2"
 	grep -aq "maple_stress: $2 begins" "$tmp/log" || { say "$2 has not been run"; return 1; }
 	splats >"$tmp/splats"
 	if ! head -n 1 "$tmp/splats" | grep -q "$1" || tail -n +2 "$tmp/splats" | grep -v 'suspicious RCU usage'; then
@@ -162,7 +178,7 @@ sheaves()
 
 mappings()
 {
-	boot_kernel 300 "$no_tests" boot
+	boot_case 300 '' boot
 	no_splat
 	grep -aq '^init: mappings passed' "$tmp/log"
 }

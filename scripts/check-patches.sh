@@ -1,32 +1,36 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # check-patches.sh [all]: tests the patches of the series, one after another, in the work
-# tree build/per-patch of build/linux-X.Y.y: check-build.sh on each, all suites on the last
-# one, and check-static.sh on the series as a whole; with `all', the suites and
+# tree build/per-patch of build/linux-X.Y.y: check-build.sh on each, and all suites,
+# check-static.sh and check-docs.sh on the last one; with `all', the suites and
 # check-static.sh on each. What has passed on the same sources is remembered in
 # build/stamp/.
 set -eu
 . "$(dirname "$0")/common.sh"
 case ${1-} in
-'') kinds=build ;;
-all) kinds='suites build static' ;;
+'') each=build ;;
+all) each='suites build static' ;;
 *) die "unknown argument $1" ;;
 esac
 need_tree
 work=$build/per-patch
 trap 'exit 130' INT
 
-# check LABEL COMMIT PROGRAM...: two kinds at the same time. By xargs, since Ctrl-C does
-# not reach what the shell starts with &.
+# check LABEL COMMIT PROGRAM...: $kinds on that commit, and $whole on the series, two at the
+# same time. By xargs, since Ctrl-C does not reach what the shell starts with &.
 check()
 {
 	label=$1 commit=$2; shift 2
 	work_tree "$work" "$commit"
-	# shellcheck disable=SC2086 # words
-	printf '%s\n' $kinds | xargs -P 2 -I KIND sh "$top/scripts/check-KIND.sh" "$label" "$work" "$@"
+	# shellcheck disable=SC2016 # for the inner shell
+	{
+		for kind in $kinds; do say "$kind $label"; done
+		for kind in $whole; do say "$kind series"; done
+	} | xargs -P 2 -d '\n' -I LINE sh -c 'scripts=$1 line=$2; shift 2
+		exec sh "$scripts/check-${line%% *}.sh" "${line#* }" "$@"' sh "$top/scripts" LINE "$work" "$@"
 }
 
-each=$kinds kinds='suites build static'
+kinds='suites build static' whole=
 check base base
 kinds=$each more=
 n=0 all=$(git -C "$tree" rev-list --count base..series)
@@ -34,10 +38,9 @@ n=0 all=$(git -C "$tree" rev-list --count base..series)
 for commit in $(git -C "$tree" rev-list --reverse base..series); do
 	n=$((n + 1))
 	if [ $n -eq "$all" ]; then
-		kinds="suites ${each#suites }" more='xarray idr-test multiorder main'
+		kinds="suites ${each#suites }" whole='static docs' more='xarray idr-test multiorder main'
 	fi
 	# shellcheck disable=SC2086 # words
 	check "$n/$all $(git -C "$tree" show -s --format=%s "$commit")" "$commit" \
 		maple-random maple-prealloc maple-bound vma maple $more
 done
-[ "$each" != build ] || { kinds=static; check series series; }
