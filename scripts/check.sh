@@ -39,10 +39,13 @@ for c in scripts export tree mbox; do
 done
 # shellcheck disable=SC2086 # no argument when it is empty
 check check-patches.sh $all
-check check-kunit.sh
 if [ "$all" ]; then
+	check check-kunit.sh
 	check check-kernel.sh stress misuse boot kcsan rt
 	check mutants.sh
+else
+	check check-kunit.sh debug
+	check check-kernel.sh stress
 fi
 
 passed=$(grep -c '^ok - ' "$tmp/all") || :

@@ -359,7 +359,7 @@ static int work(void *data)
 			change(w);
 			break;
 		case READER:
-			if (mt_in_rcu(&w->s->mt) && !(i % 8))
+			if (data_race(mt_in_rcu(&w->s->mt)) && !(i % 8))
 				read(w);
 			break;
 		}
@@ -484,6 +484,42 @@ static void case_sheaves(unsigned long unused)
 	fill(0);
 	cache = virt_to_slab((void *)((unsigned long)mt.ma_root & ~255UL))->slab_cache;
 	pr_info("maple_stress: %s has sheaves of %u\n", cache->name, cache->sheaf_capacity);
+}
+
+static int reserve_and_drop(void *unused)
+{
+	while (!kthread_should_stop()) {
+		MA_STATE(mas, &mt, 0, 0);
+
+		expect(!mas_preallocate(&mas, NULL, GFP_KERNEL));
+		mas_destroy(&mas);
+		cond_resched();
+	}
+	return 0;
+}
+
+/*
+ * mas_preallocate() looks without the lock at the flags, in which the height changes: for
+ * KCSAN, which says so if that is not marked.
+ */
+static void case_height(unsigned long unused)
+{
+	struct task_struct *task;
+
+	mt_init_flags(&mt, MT_FLAGS_USE_RCU);
+	task = kthread_run(reserve_and_drop, NULL, "reserve");
+	if (IS_ERR(task)) {
+		fail("no thread");
+		return;
+	}
+	for (int i = 0; i < 20000; i++) {
+		expect(!mtree_store(&mt, 5, xa_mk_value(5), GFP_KERNEL));
+		expect(mt_height(&mt) == 1);
+		expect(!mtree_store_range(&mt, 0, ULONG_MAX, NULL, GFP_KERNEL));
+		expect(mt_height(&mt) == 0);
+		cond_resched();
+	}
+	kthread_stop(task);
 }
 
 static void case_fence(unsigned long unused)
@@ -746,6 +782,7 @@ static const struct {
 	{ "stress", run_stress },
 	{ "iterate", run_iterate },
 	{ "sheaves", case_sheaves },
+	{ "height", case_height },
 	{ "fence", case_fence },
 	{ "fence-gfp", case_fence_gfp },
 	{ "fence-reserve", case_fence_reserve },

@@ -1,27 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The examples of Documentation/core-api/maple_tree.rst, word for word, and a
- * test of each.
+ * The examples of Documentation/core-api/maple_tree.rst, word for word but for
+ * `static', and tests of them.
  */
 #include <kunit/test.h>
 
+#include <linux/completion.h>
+#include <linux/debug_locks.h>
+#include <linux/hrtimer.h>
 #include <linux/maple_tree.h>
 #include <linux/mutex.h>
+#include <linux/panic.h>
 #include <linux/rcupdate.h>
 #include <linux/workqueue.h>
 
 #define FOO_MIN		100
 #define FOO_MAX		1099
-#define FOO_MAX_ITEMS	3
+#define FOO_SIZE	30	/* of all items, at most */
 
 struct item {
 	unsigned long first, last;
+	struct rcu_head rcu;
 };
 
 struct foo {
 	struct maple_tree mt;
 	struct mutex lock;	/* if mt has an external lock */
-	unsigned long items;
+	unsigned long size;	/* of all items */
 	struct ma_state mas;	/* of the interrupt handler */
 };
 
@@ -34,6 +39,16 @@ static int foo_store(struct foo *foo, struct item *item)
 	ret = mas_store_gfp(&mas, item, GFP_KERNEL);
 	mas_unlock(&mas);
 	return ret;
+}
+
+static int foo_charge(struct foo *foo, struct item *item)
+{
+	unsigned long size = item->last - item->first + 1;
+
+	if (foo->size + size > FOO_SIZE)
+		return -ENOSPC;
+	foo->size += size;
+	return 0;
 }
 
 static void foo_init_external(struct foo *foo)
@@ -53,14 +68,13 @@ static int foo_store_external(struct foo *foo, struct item *item)
 	if (ret)
 		goto unlock;
 
-	if (foo->items == FOO_MAX_ITEMS) {
+	ret = foo_charge(foo, item);
+	if (ret) {
 		mas_destroy(&mas);	/* give the nodes back */
-		ret = -ENOSPC;
 		goto unlock;
 	}
 
-	foo->items++;
-	WARN_ON_ONCE(mas_store_prealloc(&mas, item));	/* cannot fail */
+	WARN_ON_ONCE(mas_store_prealloc(&mas, item));
 unlock:
 	mutex_unlock(&foo->lock);
 	return ret;
@@ -68,7 +82,7 @@ unlock:
 
 struct foo_job {
 	struct ma_state mas;
-	struct item *item;
+	struct item *item, *left, *right;
 };
 
 /* May sleep, and fail. */
@@ -78,7 +92,7 @@ static int foo_prepare(struct foo *foo, struct foo_job *job)
 	return mas_preallocate(&job->mas, NULL, GFP_KERNEL);
 }
 
-/* Later, in any thread: does not allocate, does not fail. */
+/* Later, in any thread: does not wait for memory, does not fail. */
 static void foo_run(struct foo_job *job)
 {
 	mas_lock(&job->mas);
@@ -110,34 +124,48 @@ cancel:
 	return ret;
 }
 
-/* The item of the job lies within one that is in the tree. */
-static void foo_split(struct foo_job *job, struct item *left, struct item *right)
+/*
+ * The item of the job goes into one that is in the tree.  Returns that
+ * one, to be freed by kfree_rcu(), or NULL if there is none.  What has been
+ * used of left and right is NULL in the job then.
+ */
+static struct item *foo_split(struct foo_job *job)
 {
+	struct item *old, *item = job->item;
 	struct ma_state *mas = &job->mas;
-	struct item *item = job->item;
+	unsigned long first, last;
 
 	mas_lock(mas);
 	mas_set(mas, item->first);
-	mas_walk(mas);
-	left->first = mas->index;
-	left->last = item->first - 1;
-	right->first = item->last + 1;
-	right->last = mas->last;
+	old = mas_walk(mas);
+	first = mas->index;
+	last = mas->last;
+	if (!old || last < item->last) {
+		mas_unlock(mas);
+		mas_destroy(mas);
+		return NULL;
+	}
 
 	/* The middle first: it is this store that may need nodes. */
 	mas_set_range(mas, item->first, item->last);
 	WARN_ON_ONCE(mas_store_prealloc(mas, item));
 
-	/* What is left of the old one on either side, if anything is. */
-	if (left->first < item->first) {
-		mas_set_range(mas, left->first, left->last);
-		WARN_ON_ONCE(mas_store_prealloc(mas, left));
+	if (first < item->first) {
+		job->left->first = first;
+		job->left->last = item->first - 1;
+		mas_set_range(mas, job->left->first, job->left->last);
+		WARN_ON_ONCE(mas_store_prealloc(mas, job->left));
+		job->left = NULL;
 	}
-	if (right->last > item->last) {
-		mas_set_range(mas, right->first, right->last);
-		WARN_ON_ONCE(mas_store_prealloc(mas, right));
+	if (last > item->last) {
+		job->right->first = item->last + 1;
+		job->right->last = last;
+		mas_set_range(mas, job->right->first, job->right->last);
+		WARN_ON_ONCE(mas_store_prealloc(mas, job->right));
+		job->right = NULL;
 	}
 	mas_unlock(mas);
+	return old;
 }
 
 static int foo_alloc(struct foo *foo, struct item *item, unsigned long size)
@@ -157,7 +185,7 @@ static int foo_alloc(struct foo *foo, struct item *item, unsigned long size)
 		ret = mas_store_prealloc(&mas, item);
 	}
 	mas_unlock(&mas);
-	mas_destroy(&mas);	/* if it is still there */
+	mas_destroy(&mas);	/* if nothing was stored */
 	return ret;
 }
 
@@ -178,70 +206,78 @@ static void foo_interrupt(struct foo *foo, struct item *item)
 	mas_unlock(&foo->mas);
 }
 
-/* In process context, afterwards */
+/* In process context, when no interrupt can come any more */
 static void foo_disarm(struct foo *foo)
 {
 	mas_destroy(&foo->mas);
 }
 
-/* All that is in the tree between two indices is one item; NULL if it is not. */
-static struct item *only(struct foo *foo, unsigned long first, unsigned long last)
-{
-	MA_STATE(mas, &foo->mt, first, first);
-	struct item *item;
+struct doc_test {
+	struct foo foo;
+	bool external;
+	int locks;
+	unsigned long taints;
+};
 
-	rcu_read_lock();
-	item = mas_walk(&mas);
-	rcu_read_unlock();
-	return mas.index <= first && mas.last >= last ? item : NULL;
-}
-
+/* The tree has this item, and its range is that of the item. */
 static void expect_item(struct kunit *test, struct item *item)
 {
-	KUNIT_EXPECT_PTR_EQ(test, only(test->priv, item->first, item->last), item);
+	struct doc_test *t = test->priv;
+
+	MA_STATE(mas, &t->foo.mt, item->first, item->first);
+
+	rcu_read_lock();
+	KUNIT_EXPECT_PTR_EQ(test, mas_walk(&mas), item);
+	rcu_read_unlock();
+	KUNIT_EXPECT_EQ(test, mas.index, item->first);
+	KUNIT_EXPECT_EQ(test, mas.last, item->last);
 }
 
-/* Many others, above the items of the tests */
-static void expect_others_stored(struct kunit *test)
+static void expect_no_nodes(struct kunit *test, struct ma_state *mas)
 {
-	struct foo *foo = test->priv;
-	unsigned long i;
+	KUNIT_EXPECT_PTR_EQ(test, mas->sheaf, NULL);
+	KUNIT_EXPECT_PTR_EQ(test, mas->alloc, NULL);
+}
 
-	for (i = 0; i < 5000; i++)
-		KUNIT_EXPECT_EQ(test, 0, mtree_store(&foo->mt, 10000 + i,
+#define OTHERS	5000UL
+
+/* Others make the tree grow, from 10000 on. */
+static void others_store(struct kunit *test)
+{
+	struct doc_test *t = test->priv;
+
+	for (unsigned long i = 0; i < OTHERS; i++)
+		KUNIT_EXPECT_EQ(test, 0, mtree_store(&t->foo.mt, 10000 + i,
 						     xa_mk_value(i), GFP_KERNEL));
 }
 
 static void may_sleep(struct kunit *test)
 {
-	struct item items[] = { { 10, 19 }, { 30, 30 }, { 0, 99 } };
-	struct foo *foo = test->priv;
+	static struct item items[] = { { 10, 19 }, { 30, 30 }, { 0, 99 } };
+	struct doc_test *t = test->priv;
 
 	for (int i = 0; i < ARRAY_SIZE(items); i++) {
-		KUNIT_EXPECT_EQ(test, 0, foo_store(foo, &items[i]));
+		KUNIT_EXPECT_EQ(test, 0, foo_store(&t->foo, &items[i]));
 		expect_item(test, &items[i]);
 	}
-	mtree_destroy(&foo->mt);
 }
 
 static void external_lock(struct kunit *test)
 {
-	struct item items[FOO_MAX_ITEMS + 1];
-	struct foo *foo = test->priv;
+	static struct item items[] = { { 0, 9 }, { 20, 29 }, { 10, 19 }, { 30, 39 } };
+	struct doc_test *t = test->priv;
+	struct foo *foo = &t->foo;
 
 	foo_init_external(foo);
-	for (int i = 0; i < ARRAY_SIZE(items); i++) {
-		bool full = i == FOO_MAX_ITEMS;
-
-		items[i] = (struct item){ i * 10, i * 10 + 9 };
-		KUNIT_EXPECT_EQ(test, full ? -ENOSPC : 0,
-				foo_store_external(foo, &items[i]));
-		KUNIT_EXPECT_PTR_EQ(test, full ? NULL : &items[i],
-				    only(foo, items[i].first, items[i].last));
+	t->external = true;
+	for (int i = 0; i < 3; i++) {
+		KUNIT_EXPECT_EQ(test, 0, foo_store_external(foo, &items[i]));
+		mutex_lock(&foo->lock);
+		expect_item(test, &items[i]);
+		mutex_unlock(&foo->lock);
 	}
-	mutex_lock(&foo->lock);
-	__mt_destroy(&foo->mt);
-	mutex_unlock(&foo->lock);
+	KUNIT_EXPECT_EQ(test, -ENOSPC, foo_store_external(foo, &items[3]));
+	KUNIT_EXPECT_PTR_EQ(test, mtree_load(&foo->mt, 30), NULL);
 }
 
 struct job_work {
@@ -256,15 +292,15 @@ static void run_job(struct work_struct *work)
 
 static void store_later(struct kunit *test)
 {
-	struct item items[] = { { 10, 19 }, { 5, 12000 }, { 20, 29 } };
+	static struct item items[] = { { 10, 19 }, { 5, 12000 }, { 20, 29 } };
 	struct foo_job jobs[ARRAY_SIZE(items)];
-	struct foo *foo = test->priv;
 	struct job_work other = { .job = &jobs[1] };
+	struct doc_test *t = test->priv;
 
 	for (int i = 0; i < ARRAY_SIZE(jobs); i++)
 		jobs[i].item = &items[i];
-	KUNIT_ASSERT_EQ(test, 0, foo_prepare_all(foo, jobs, ARRAY_SIZE(jobs)));
-	expect_others_stored(test);
+	KUNIT_ASSERT_EQ(test, 0, foo_prepare_all(&t->foo, jobs, ARRAY_SIZE(jobs)));
+	others_store(test);
 	foo_run(&jobs[0]);
 	expect_item(test, &items[0]);
 
@@ -274,55 +310,65 @@ static void store_later(struct kunit *test)
 	destroy_work_on_stack(&other.work);
 	expect_item(test, &items[1]);
 
+	KUNIT_EXPECT_PTR_NE(test, jobs[2].mas.sheaf, NULL);
 	foo_cancel(&jobs[2]);
+	for (int i = 0; i < ARRAY_SIZE(jobs); i++)
+		expect_no_nodes(test, &jobs[i].mas);
 	expect_item(test, &items[1]);
-	mtree_destroy(&foo->mt);
 }
 
 static void split(struct kunit *test)
 {
-	struct item old = { 1000, 1999 }, middle = { 1200, 1299 };
-	struct item to_first = { 1000, 1049 }, whole = { 1050, 1199 };
-	struct item left, right, none, rest;
-	struct foo *foo = test->priv;
-	struct foo_job job;
+	static struct item old = { 0, 9999 }, middle = { 200, 299 };
+	static struct item first = { 0, 49 }, whole = { 50, 199 }, gap = { 9990, 10005 };
+	static struct item left, right, left2, right2;
+	struct doc_test *t = test->priv;
+	struct foo_job job = { .item = &middle, .left = &left, .right = &right };
 
-	KUNIT_ASSERT_EQ(test, 0, foo_store(foo, &old));
-	expect_others_stored(test);
-
-	job.item = &middle;
-	KUNIT_ASSERT_EQ(test, 0, foo_prepare(foo, &job));
-	foo_split(&job, &left, &right);
+	KUNIT_ASSERT_EQ(test, 0, foo_store(&t->foo, &old));
+	KUNIT_ASSERT_EQ(test, 0, foo_prepare(&t->foo, &job));
+	others_store(test);
+	KUNIT_EXPECT_PTR_EQ(test, foo_split(&job), &old);
+	expect_no_nodes(test, &job.mas);
+	KUNIT_EXPECT_PTR_EQ(test, job.left, NULL);
+	KUNIT_EXPECT_PTR_EQ(test, job.right, NULL);
+	KUNIT_EXPECT_EQ(test, left.first, 0);
+	KUNIT_EXPECT_EQ(test, right.last, 9999);
 	expect_item(test, &middle);
 	expect_item(test, &left);
 	expect_item(test, &right);
-	KUNIT_EXPECT_EQ(test, left.first, 1000);
-	KUNIT_EXPECT_EQ(test, right.last, 1999);
 
 	/* With nothing left of the old one on one side, and on both */
-	job.item = &to_first;
-	KUNIT_ASSERT_EQ(test, 0, foo_prepare(foo, &job));
-	foo_split(&job, &none, &rest);
-	expect_item(test, &to_first);
-	expect_item(test, &rest);
-	KUNIT_EXPECT_EQ(test, rest.last, 1199);
-
+	job = (struct foo_job){ .item = &first, .left = &left2, .right = &right2 };
+	KUNIT_ASSERT_EQ(test, 0, foo_prepare(&t->foo, &job));
+	KUNIT_EXPECT_PTR_EQ(test, foo_split(&job), &left);
+	KUNIT_EXPECT_PTR_EQ(test, job.left, &left2);
+	KUNIT_EXPECT_PTR_EQ(test, job.right, NULL);
+	expect_item(test, &first);
+	expect_item(test, &right2);
 	job.item = &whole;
-	KUNIT_ASSERT_EQ(test, 0, foo_prepare(foo, &job));
-	foo_split(&job, &none, &none);
-	expect_item(test, &to_first);
+	KUNIT_ASSERT_EQ(test, 0, foo_prepare(&t->foo, &job));
+	KUNIT_EXPECT_PTR_EQ(test, foo_split(&job), &right2);
+	expect_item(test, &first);
 	expect_item(test, &whole);
 	expect_item(test, &middle);
-	mtree_destroy(&foo->mt);
+
+	/* Where it does not fit */
+	job.item = &gap;
+	KUNIT_ASSERT_EQ(test, 0, foo_prepare(&t->foo, &job));
+	KUNIT_EXPECT_PTR_EQ(test, foo_split(&job), NULL);
+	expect_no_nodes(test, &job.mas);
+	expect_item(test, &right);
 }
 
 static void empty_range(struct kunit *test)
 {
-	struct item used = { 200, 299 }, items[3], none;
-	struct foo *foo = test->priv;
+	static struct item used = { 200, 299 }, items[3], none;
+	struct doc_test *t = test->priv;
+	struct foo *foo = &t->foo;
 
 	KUNIT_ASSERT_EQ(test, 0, foo_store(foo, &used));
-	expect_others_stored(test);
+	others_store(test);
 	KUNIT_EXPECT_EQ(test, 0, foo_alloc(foo, &items[0], 60));
 	KUNIT_EXPECT_EQ(test, items[0].first, FOO_MIN);
 	KUNIT_EXPECT_EQ(test, 0, foo_alloc(foo, &items[1], 60));
@@ -333,33 +379,94 @@ static void empty_range(struct kunit *test)
 	for (int i = 0; i < ARRAY_SIZE(items); i++)
 		expect_item(test, &items[i]);
 	expect_item(test, &used);
-	mtree_destroy(&foo->mt);
+}
+
+struct interrupt {
+	struct hrtimer timer;
+	struct completion done;
+	struct foo *foo;
+	struct item item;
+};
+
+static enum hrtimer_restart interrupt_comes(struct hrtimer *timer)
+{
+	struct interrupt *i = container_of(timer, struct interrupt, timer);
+
+	foo_interrupt(i->foo, &i->item);
+	complete(&i->done);
+	return HRTIMER_NORESTART;
 }
 
 static void interrupt(struct kunit *test)
 {
-	struct item item = { 5, 12000 };
-	struct foo *foo = test->priv;
+	static struct interrupt i = { .item = { 5, 2000 } };
+	static struct lock_class_key irq_lock;
+	struct doc_test *t = test->priv;
+	struct foo *foo = &t->foo;
 	unsigned long flags;
 
-	expect_others_stored(test);
+	MA_STATE(mas, &foo->mt, 0, 0);
+
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		kunit_skip(test, "the lock cannot be taken there with PREEMPT_RT");
+
+	mt_init_flags(&foo->mt, MT_FLAGS_USE_RCU | MT_FLAGS_LOCK_IRQ);
+	/* For lockdep, the trees of this file would all have the same lock. */
+	lockdep_set_class(&foo->mt.ma_lock, &irq_lock);
+	mas_lock_irqsave(&mas, flags);
+	for (unsigned long n = 0; n < 100; n++) {
+		mas_set(&mas, n * 10);
+		KUNIT_EXPECT_EQ(test, 0, mas_store_gfp(&mas, xa_mk_value(n),
+						       GFP_NOWAIT));
+	}
+	mas_unlock_irqrestore(&mas, flags);
+
 	KUNIT_ASSERT_EQ(test, 0, foo_arm(foo));
-	local_irq_save(flags);
-	foo_interrupt(foo, &item);
-	local_irq_restore(flags);
-	expect_item(test, &item);
+	i.foo = foo;
+	init_completion(&i.done);
+	hrtimer_setup(&i.timer, interrupt_comes, CLOCK_MONOTONIC, HRTIMER_MODE_REL_HARD);
+	hrtimer_start(&i.timer, us_to_ktime(100), HRTIMER_MODE_REL_HARD);
+	wait_for_completion(&i.done);
+	hrtimer_cancel(&i.timer);
+	expect_item(test, &i.item);
 	foo_disarm(foo);
-	mtree_destroy(&foo->mt);
+	expect_no_nodes(test, &foo->mas);
+
+	mas_lock_irqsave(&mas, flags);
+	__mt_destroy(&foo->mt);
+	mas_unlock_irqrestore(&mas, flags);
 }
 
 static int doc_test_init(struct kunit *test)
 {
-	struct foo *foo = kunit_kzalloc(test, sizeof(*foo), GFP_KERNEL);
+	struct doc_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
 
-	KUNIT_ASSERT_NOT_NULL(test, foo);
-	mt_init_flags(&foo->mt, MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU);
-	test->priv = foo;
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	mt_init_flags(&t->foo.mt, MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU);
+	t->locks = debug_locks;
+	t->taints = get_taint();
+	test->priv = t;
 	return 0;
+}
+
+static void doc_test_exit(struct kunit *test)
+{
+	struct doc_test *t = test->priv;
+
+	if (!t)
+		return;
+
+	/* No WARN_ON_ONCE() of an example, and nothing from lockdep */
+	KUNIT_EXPECT_EQ(test, debug_locks, t->locks);
+	KUNIT_EXPECT_EQ(test, get_taint() & BIT(TAINT_WARN),
+			t->taints & BIT(TAINT_WARN));
+	if (t->external) {
+		mutex_lock(&t->foo.lock);
+		__mt_destroy(&t->foo.mt);
+		mutex_unlock(&t->foo.lock);
+	} else if (!mtree_empty(&t->foo.mt)) {
+		mtree_destroy(&t->foo.mt);
+	}
 }
 
 static struct kunit_case doc_cases[] = {
@@ -375,6 +482,7 @@ static struct kunit_case doc_cases[] = {
 static struct kunit_suite doc_suite = {
 	.name = "maple_doc",
 	.init = doc_test_init,
+	.exit = doc_test_exit,
 	.test_cases = doc_cases,
 };
 
