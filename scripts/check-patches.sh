@@ -42,5 +42,5 @@ for commit in $(git -C "$tree" rev-list --reverse base..series); do
 	fi
 	# shellcheck disable=SC2086 # words
 	check "$n/$all $(git -C "$tree" show -s --format=%s "$commit")" "$commit" \
-		maple-random maple-prealloc maple-bound vma maple $more
+		maple-random maple-prealloc maple-bound maple-gpuva maple-alloc vma maple $more
 done

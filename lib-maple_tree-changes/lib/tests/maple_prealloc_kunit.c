@@ -964,6 +964,229 @@ static void other_thread_stores(struct kunit *test)
 	expect_tree(test);
 }
 
+#ifdef CONFIG_DMA_SHARED_BUFFER
+/*
+ * Each of these maps or unmaps a range, as a GPU driver does, and gives what is
+ * left of the entries at both ends entries of their own.
+ */
+#define VM_JOBS	40
+
+struct vm_job {
+	struct ma_state mas;
+	unsigned long index;
+	unsigned long last;
+	void *value;
+	void *left;
+	void *right;
+	int ret;
+};
+
+struct vm_store {
+	unsigned long index;
+	unsigned long last;
+	void *value;
+};
+
+struct vm_queue {
+	struct vm_job jobs[VM_JOBS];
+	struct completion done;
+};
+
+/* Called under the lock.  The range first: the rests need no nodes after it. */
+static int vm_job_stores(struct maple_tree *mt, const struct vm_job *job,
+			 struct vm_store *stores)
+{
+	int n = 0;
+
+	MA_STATE(mas, mt, job->index, job->index);
+
+	stores[n++] = (struct vm_store){ job->index, job->last, job->value };
+	if (mas_walk(&mas) && mas.index < job->index)
+		stores[n++] = (struct vm_store){ mas.index, job->index - 1,
+						 job->left };
+	mas_set(&mas, job->last);
+	if (mas_walk(&mas) && mas.last > job->last)
+		stores[n++] = (struct vm_store){ job->last + 1, mas.last,
+						 job->right };
+	return n;
+}
+
+static int run_vm_jobs(void *data)
+{
+	bool cookie = dma_fence_begin_signalling();
+	struct vm_queue *queue = data;
+	struct vm_store stores[3];
+
+	for (int i = 0; i < VM_JOBS; i++) {
+		struct vm_job *job = &queue->jobs[i];
+		struct ma_state *mas = &job->mas;
+		int nr;
+
+		mas_lock(mas);
+		nr = vm_job_stores(mas->tree, job, stores);
+		for (int n = 0; n < nr && !job->ret; n++) {
+			mas_set_range(mas, stores[n].index, stores[n].last);
+			job->ret = mas_store_prealloc(mas, stores[n].value);
+		}
+		mas_unlock(mas);
+	}
+	dma_fence_end_signalling(cookie);
+	complete(&queue->done);
+	return 0;
+}
+#endif
+
+/* All jobs are reserved for before the first one runs, and all of them can. */
+static void jobs_in_signalling_section(struct kunit *test)
+{
+#ifdef CONFIG_DMA_SHARED_BUFFER
+	struct prealloc_test *t = test->priv;
+	struct vm_store stores[3];
+	struct task_struct *task;
+	struct vm_queue *queue;
+	int nr, cut[3] = {};
+
+	queue = kunit_kzalloc(test, sizeof(*queue), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, queue);
+	init_completion(&queue->done);
+	for (int i = 0; i < VM_JOBS; i++) {
+		struct vm_job *job = &queue->jobs[i];
+
+		job->index = i * 7919 % 2000;
+		job->last = job->index + i * 31 % 400;
+		job->value = i % 3 ? entry(3 * i) : NULL;
+		job->left = entry(3 * i + 1);
+		job->right = entry(3 * i + 2);
+		mas_init(&job->mas, &t->mt, 0);
+		reserve(test, &job->mas, job->value);
+	}
+	grow(test, 3000);
+	task = kthread_run(run_vm_jobs, queue, "maple_prealloc");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
+	wait_for_completion(&queue->done);
+
+	for (int i = 0; i < VM_JOBS; i++) {
+		struct vm_job *job = &queue->jobs[i];
+
+		KUNIT_EXPECT_EQ(test, job->ret, 0);
+		KUNIT_EXPECT_EQ(test, nodes_reserved(&job->mas), 0);
+		mtree_lock(&t->expected);
+		nr = vm_job_stores(&t->expected, job, stores);
+		mtree_unlock(&t->expected);
+		for (int n = 0; n < nr; n++)
+			expected_store(test, stores[n].index, stores[n].last,
+				       stores[n].value);
+		cut[nr - 1]++;
+	}
+	expect_tree(test);
+	/* Rests on one side and on both */
+	KUNIT_EXPECT_GT(test, cut[1], 0);
+	KUNIT_EXPECT_GT(test, cut[2], 0);
+#else
+	kunit_skip(test, "needs CONFIG_DMA_SHARED_BUFFER");
+#endif
+}
+
+/* Threads allocate from one space, all of it in the end. */
+#define ALLOCATORS	4
+#define RANGES		100
+#define RANGE_SIZE	10
+
+struct allocator {
+	struct maple_tree *mt;
+	struct completion *start;
+	struct completion done;
+	unsigned long id;
+	unsigned long index[RANGES];
+	int ret[RANGES];
+};
+
+static int allocate_range(struct allocator *a, int i)
+{
+	int ret;
+
+	MA_STATE(mas, a->mt, 0, 0);
+
+	ret = mas_preallocate(&mas, NULL, GFP_KERNEL);
+	if (ret)
+		return ret;
+
+	mas_lock(&mas);
+	ret = mas_empty_area(&mas, 0, ULONG_MAX, RANGE_SIZE);
+	if (!ret) {
+		a->index[i] = mas.index;
+		ret = mas_store_prealloc(&mas, entry(a->id * RANGES + i));
+	}
+	mas_unlock(&mas);
+	mas_destroy(&mas);
+	return ret;
+}
+
+static int allocate_ranges(void *data)
+{
+	struct allocator *a = data;
+
+	wait_for_completion(a->start);
+	for (int i = 0; i < RANGES; i++) {
+		a->ret[i] = allocate_range(a, i);
+		cond_resched();
+	}
+	complete(&a->done);
+	return 0;
+}
+
+/* Many may reserve, and find an empty range and store in it: each gets its own. */
+static void threads_allocate_ranges(struct kunit *test)
+{
+	DECLARE_COMPLETION_ONSTACK(start);
+	struct prealloc_test *t = test->priv;
+	struct allocator *allocators;
+	unsigned long index;
+	int nr, ret;
+
+	MA_STATE(mas, &t->mt, 0, 0);
+
+	allocators = kunit_kcalloc(test, ALLOCATORS, sizeof(*allocators),
+				   GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, allocators);
+	for (nr = 0; nr < ALLOCATORS; nr++) {
+		struct allocator *a = &allocators[nr];
+		struct task_struct *task;
+
+		a->mt = &t->mt;
+		a->start = &start;
+		a->id = nr;
+		init_completion(&a->done);
+		task = kthread_run(allocate_ranges, a, "maple_prealloc");
+		/* Not an assertion: the others wait. */
+		KUNIT_EXPECT_NOT_ERR_OR_NULL(test, task);
+		if (IS_ERR_OR_NULL(task))
+			break;
+	}
+	complete_all(&start);
+	for (int n = 0; n < nr; n++)
+		wait_for_completion(&allocators[n].done);
+
+	for (int i = 0; i < nr * RANGES; i++) {
+		struct allocator *a = &allocators[i / RANGES];
+
+		KUNIT_EXPECT_EQ(test, a->ret[i % RANGES], 0);
+		index = a->index[i % RANGES];
+		KUNIT_EXPECT_EQ(test, index % RANGE_SIZE, 0);
+		/* It has no other owner. */
+		KUNIT_EXPECT_NULL(test, mtree_load(&t->expected, index));
+		expected_store(test, index, index + RANGE_SIZE - 1, entry(i));
+	}
+	expect_tree(test);
+
+	/* There is no gap between them. */
+	mas_lock(&mas);
+	ret = mas_empty_area(&mas, 0, ULONG_MAX, 1);
+	mas_unlock(&mas);
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	KUNIT_EXPECT_EQ(test, mas.index, nr * RANGES * RANGE_SIZE);
+}
+
 static int prealloc_test_init(struct kunit *test)
 {
 	const struct tree_kind *kind = test->param_value;
@@ -1029,6 +1252,8 @@ static struct kunit_case prealloc_cases[] = {
 	CASE(lock_is_asserted),
 	CASE(nothing_is_leaked),
 	CASE(other_thread_stores),
+	CASE(jobs_in_signalling_section),
+	KUNIT_CASE_PARAM(threads_allocate_ranges, alloc_kind_gen_params),
 	{}
 };
 
