@@ -2,13 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0
 # Measures what the series costs: time per store (scripts/bench/maple_bench.c in a UML
 # kernel, and with two CPUs in an emulated x86-64 one), instructions with an external lock
-# (scripts/bench/instructions.c, callgrind), memory, code size. Prints tables, and writes
-# them to bench/numbers.txt and plots to bench/stores.svg. A goal that is missed is no
-# error. ROUNDS=N: how often each kernel is run, instead of 3.
+# (scripts/bench/instructions.c, callgrind), memory, code size; and the two users who asked
+# for it, as they are today and with a maple tree (scripts/bench/users_bench.c). Prints
+# tables, and writes them to bench/numbers.txt and plots to bench/stores.svg and
+# bench/users.svg. A goal that is missed is no error. ROUNDS=N: how often each kernel is
+# run, instead of 3. `bench.sh users' measures the users only, and leaves bench/ as it is:
+# its results are in build/bench/.
 set -eu
 . "$(dirname "$0")/common.sh"
-rounds=${ROUNDS:-3}
+rounds=${ROUNDS:-3} only=${1:-}
 case $rounds in ''|*[!0-9]*|0*) die "ROUNDS=$rounds is not a number above 0" ;; esac
+case $only in ''|users) ;; *) die "usage: bench.sh [users]" ;; esac
 [ "$(uname -m)" = x86_64 ] || die "this needs an x86-64 machine: UML has no other"
 for c in valgrind gnuplot qemu-system-x86_64; do
 	command -v $c >/dev/null || die "$c is missing: run \`make deps' first"
@@ -86,9 +90,10 @@ prepare()
 	git -C "$src" checkout -q -f "$1" -- lib include mm
 	[ "$2" = - ] || edit '#define MAPLE_PREALLOC_MAX	' "$2"
 	[ "$3" = - ] || edit '		.sheaf_capacity = ' "$3,"
-	cp "$top/scripts/bench/maple_bench.c" "$src/lib/"
+	cp "$top/scripts/bench/maple_bench.c" "$top/scripts/bench/users_bench.c" "$src/lib/"
+	# The one that may have nothing to do comes first: the other stops the machine.
 	# shellcheck disable=SC2016 # for make
-	say 'obj-$(MAPLE_BENCH) += maple_bench.o' >>"$src/lib/Makefile"
+	printf '%s\n' 'obj-$(USERS_BENCH) += users_bench.o' 'obj-$(MAPLE_BENCH) += maple_bench.o' >>"$src/lib/Makefile"
 	# Everything includes this header, but only mm/ and lib/maple* use what differs in it.
 	touch -d '2000-01-01' "$src/include/linux/maple_tree.h"
 }
@@ -103,8 +108,10 @@ edit()
 # build_kernel NAME COMMIT BOUND CAPACITY MACHINE: $work/bin/MACHINE-NAME
 build_kernel()
 {
-	bin=$work/bin/$5-$(say "$1" | tr / -)
-	key=$({ say "$2 $3 $4"; config "$5"; cat "$top/scripts/bench/maple_bench.c"; gcc --version
+	bin=$work/bin/$5-$(say "$1" | tr / -) users=
+	# Only this kernel has the users, too.
+	[ "$5-$1" != um-series ] || users=USERS_BENCH=y
+	key=$({ say "$2 $3 $4"; config "$5"; cat "$top/scripts/bench/maple_bench.c" ${users:+"$top/scripts/bench/users_bench.c"}; gcc --version
 		git -C "$tree" rev-parse "$2:lib/maple_tree.c" "$2:include" "$2:mm" "$2:kernel" "$2:arch"; } | sha256sum)
 	[ ! -f "$bin" ] || [ "$(cat "$bin.key" 2>/dev/null)" != "$key" ] || return 0
 	rm -f "$bin.key"
@@ -112,7 +119,7 @@ build_kernel()
 	prepare "$2" "$3" "$4"
 	case $5 in
 	um)
-		kmake um MAPLE_BENCH=y linux
+		kmake um MAPLE_BENCH=y $users linux
 		cp "$work/um/linux" "$bin" ;;
 	x86_64)
 		# Their sizes are compared without the benchmark.
@@ -138,7 +145,7 @@ build_kernels()
 	done
 }
 
-# run_kernel NAME MACHINE: its results go to $tmp/results
+# run_kernel NAME MACHINE [PARAMETER]: its results go to $tmp/results
 run_kernel()
 {
 	bin=$work/bin/$2-$(say "$1" | tr / -)
@@ -147,7 +154,7 @@ run_kernel()
 	case $2 in
 	um)
 		# shellcheck disable=SC2086 # words
-		timeout --foreground 300 "$bin" mem=768M uml_dir="$tmp" $params >"$tmp/log" 2>&1 </dev/null || : ;;
+		timeout --foreground 300 "$bin" mem=768M uml_dir="$tmp" $params ${3:-} >"$tmp/log" 2>&1 </dev/null || : ;;
 	x86_64)
 		# There is nothing to calibrate the TSC with; it is that of the host.
 		khz=$(awk '/^cpu MHz/ { printf "%d", $4 * 1000; exit }' /proc/cpuinfo)
@@ -176,6 +183,21 @@ run_kernels()
 			done
 		done
 	done
+}
+
+run_users()
+{
+	for round in $(seq "$rounds"); do
+		say "   round $round of $rounds"
+		run_kernel series um users_bench.entries=500000
+	done
+}
+
+build_users()
+{
+	checkout
+	configure um
+	build_kernel series series - - um
 }
 
 # count COMMIT: instructions of lib/maple_tree.c of COMMIT, all else being that of `series'
@@ -215,27 +237,42 @@ sizes()
 
 report()
 {
-	say "Written by \`make bench' (ROUNDS=$rounds) on $(date -u +%Y-%m-%d); scripts/bench.sh has the commands."
+	by=${only:+scripts/bench.sh $only}
+	say "Written by \`${by:-make bench}' (ROUNDS=$rounds) on $(date -u +%Y-%m-%d); scripts/bench.sh has the commands."
 	say "Linux $(kmake um kernelversion), without the series (base) and with it"
 	say "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) CPUs; $(gcc --version | head -n 1)"
-	awk -v rounds="$rounds" -v plot="$tmp/plot" -f "$top/scripts/bench/tables.awk" "$tmp/results" || return 1
-	sizes
+	awk -v rounds="$rounds" -v only="$only" -v plot="$tmp/plot" -v users_plot="$tmp/users_plot" \
+		-f "$top/scripts/bench/tables.awk" "$tmp/results" || return 1
+	[ -n "$only" ] || sizes
 }
 
+# plot NAME DATA: $tmp/NAME.svg
 plot()
 {
-	gnuplot -e "data='$tmp/plot'" "$top/scripts/bench/stores.gp" >"$tmp/stores.svg"
-	grep -q '</svg>' "$tmp/stores.svg" || die "gnuplot drew nothing"
+	gnuplot -e "data='$2'" "$top/scripts/bench/$1.gp" >"$tmp/$1.svg"
+	grep -q '</svg>' "$tmp/$1.svg" || die "gnuplot drew nothing"
 }
 
 : >"$tmp/results"
+if [ -n "$only" ]; then
+	step "build the kernel" build_users
+	step "run the users" run_users
+	cp "$tmp/results" "$work/users.results"
+	report >"$tmp/users.txt" || { cat "$tmp/users.txt"; die "not everything was measured"; }
+	plot users "$tmp/users_plot"
+	cp "$tmp/users.txt" "$tmp/users.svg" "$work/"
+	cat "$tmp/users.txt"
+	exit
+fi
 step "build the kernels" build_kernels
 step "run the kernels" run_kernels
+step "run the users" run_users
 step "count instructions without the series" count base
 step "count instructions with the series" count series
 cp "$tmp/results" "$work/results"
 report >"$tmp/numbers.txt" || { cat "$tmp/numbers.txt"; die "not everything was measured"; }
-plot
+plot stores "$tmp/plot"
+plot users "$tmp/users_plot"
 mkdir -p "$top/bench"
-cp "$tmp/numbers.txt" "$tmp/stores.svg" "$top/bench/"
+cp "$tmp/numbers.txt" "$tmp/stores.svg" "$tmp/users.svg" "$top/bench/"
 cat "$tmp/numbers.txt"

@@ -52,7 +52,20 @@ function verdict(x, goal)
 		eq = index($i, "=")
 		f[eq ? substr($i, 1, eq - 1) : $i] = substr($i, eq + 1)
 	}
-	if ("op" in f) {
+	if ("user" in f) {
+		k = f["user"] " " f["way"] " " f["n"]
+		if ("op" in f) {
+			k = f["op"] " " k
+			user_ns[k, ++user_got[k]] = f["ns"]
+		} else if ("held" in f) {
+			held = held " " f["held"]
+		} else {
+			user_index[k] = f["index"] / f["n"]
+			user_extra[k] = f["extra"] / f["n"]
+			user_entry[k] = f["entry"]
+			user_slab[k] = f["slab"]
+		}
+	} else if ("op" in f) {
 		k = f["machine"] " " f["op"] " " f["tree"] " " f["n"] " " f["mode"] " " f["kernel"] " " f["path"]
 		value[k, ++got[k]] = f["ns"]
 	} else if ("pending" in f) {
@@ -99,7 +112,102 @@ function times(others, sizes, modes,	o, s, m, t, a, b, c, nops, ntrees, nsizes, 
 	}
 }
 
-END {
+# user_time(), user_ratio(): as ns() and ratio(), for @op and @n of a user
+function user_time(user, way,	r, list, k)
+{
+	k = op " " user " " way " " n
+	if (user_got[k] < rounds)
+		missing[k]
+	for (r = 1; r <= user_got[k]; r++)
+		list = list " " user_ns[k, r]
+	return median(list)
+}
+
+function user_ratio(user, way,	r, list, k, to)
+{
+	k = op " " user " " way " " n
+	to = op " " user " rb " n
+	for (r = 1; r <= rounds; r++)
+		if (user_ns[to, r] > 0)
+			list = list " " user_ns[k, r] / user_ns[to, r]
+	return median(list)
+}
+
+function heading(first, nway, way,	i)
+{
+	printf "\n%-10s %8s |", first, "mappings"
+	for (i = 1; i <= nway; i++)
+		printf i == 1 ? " %10s" : " | %14s %6s", way[i], "ratio"
+	print ""
+}
+
+# user_tables(): @ways: the first is what there is today
+function user_tables(user, operations, ways,	nop, o, nway, w, nsize, s, all, way, size, k, i, x)
+{
+	nop = split(operations, all, " ")
+	nway = split(ways, way, " ")
+	nsize = split("1000 100000 500000", size, " ")
+	heading("ns", nway, way)
+	for (o = 1; o <= nop; o++) for (s = 1; s <= nsize; s++) {
+		op = all[o]; n = size[s]
+		printf "%-10s %8d |", op, n
+		for (w = 1; w <= nway; w++) {
+			x = user_time(user, way[w])
+			printf w == 1 ? " %10.1f" : " | %14.1f %6.2f", x, user_ratio(user, way[w])
+			print user, op, way[w], n, x >users_plot
+		}
+		print ""
+	}
+	heading("bytes", nway, way)
+	for (i = 1; i <= 3; i++) for (s = 1; s <= nsize; s++) {
+		n = size[s]
+		printf "%-10s %8d |", i == 1 ? "index" : i == 2 ? "object" : "both", n
+		for (w = 1; w <= nway; w++) {
+			k = user " " way[w] " " n
+			if (!(k in user_index))
+				missing["memory " k]
+			# In the rb-tree, the index is a part of the object.
+			x = i == 1 ? user_index[k] : i == 2 ? user_entry[k] : user_index[k] + user_entry[k]
+			if (w == 1)
+				first = x
+			printf w == 1 ? " %10.1f" : " | %14.1f %6.2f", x, first ? x / first : 0
+			if (i == 1)
+				print user, "index", way[w], n, x >users_plot
+		}
+		print ""
+	}
+}
+
+function users()
+{
+	print "\nThe two users who asked for it, UML, native speed, one CPU: what they use today (rb), and maple"
+	print "trees with the internal lock, mas_preallocate() outside of it, mas_store_prealloc() under it."
+	print "ns per operation, or for walk per mapping; bytes per mapping; ratio: to rb."
+	print "  map, unmap    with the allocation of the objects and of the nodes; an unmap looks up what is there"
+	print "  remap         a map that hits others, and splits them or takes them away; also 10 % of the maps"
+	print "  lookup, hit   of a random address; of a random one in a mapping; in RCU mode without the lock"
+	print "  RCU           readers need no lock, and objects are given back after a grace period"
+	print "  walk          all mappings in order (rb: by the list)"
+	print "  prepare       what map does before it takes the lock, and dropped again"
+	print "  index         rb_node, list_head, maximum in the subtree, and objects of free ranges; maple nodes"
+	print "  object        what the user has besides: the objects of struct drm_gpuva and vmap_area less these"
+	print "UML has its memory in pages of 4 KiB, a kernel has a direct map of large ones: where the trees are"
+	print "larger than the caches, TLB misses make each node that is touched dearer than it is there, and an"
+	print "rb-tree touches more of them. One CPU: nobody waits for a lock, so RCU mode shows what it costs only."
+	print "\nGPU VA manager (today: interval tree and list, one lock)"
+	user_tables("gpu", "map unmap remap lookup hit walk prepare", "rb regular regular,RCU allocation,RCU")
+	print "\nAllocator of ranges, lowest that is large enough (today: a tree and a list of what is in use, and"
+	print "of what is free with the maximum in the subtree, two locks)"
+	user_tables("range", "map unmap lookup hit walk prepare", "rb allocation allocation,RCU")
+	if (held == "")
+		missing["memory of a reservation"]
+	printf "\nA reservation that is pending holds %d bytes (maple tree), and none but the objects (rb).\n", median(held)
+	printf "With kmalloc() a GPU object takes %d bytes (rb), or %d (maple tree, besides the nodes).\n",
+		user_slab["gpu rb 1000"], user_slab["gpu regular 1000"]
+	printf "The allocator has %.2f free ranges per mapping.\n", user_extra["range rb 500000"]
+}
+
+function series() {
 	print "\nNanoseconds per store, medians. In the same kernel, on the same tree:"
 	print "  base, exact   external lock, mas_preallocate() and mas_store_prealloc() under it; base is without"
 	print "                the series"
@@ -156,8 +264,14 @@ END {
 	# A sheaf of the cache may hold more than was asked for, an oversize one does not.
 	n = nodes["64/32 internal"]
 	printf "\nNodes that a reservation asks for (what it holds in 64/32): %d, at most 64 %s.\n", n, verdict(n, 64)
+}
+
+END {
+	if (only != "users")
+		series()
+	users()
 	if (missed)
-		print "Goals have been missed, see above."
+		print "\nGoals have been missed, see above."
 	for (k in missing) {
 		print "not measured: " k
 		bad = 1

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0
+# The two users by number of mappings, from the file `data' of tables.awk, as SVG on stdout.
+set terminal svg size 1180,560 font 'sans,11' background '#ffffff'
+set multiplot layout 2,5
+# A line goes on over the rows of others.
+set datafile missing NaN
+set logscale x
+set xrange [500:1000000]
+set xtics ('1,000' 1000, '100,000' 100000, '500,000' 500000) rotate by 30 right
+set yrange [0:*]
+set xlabel 'mappings'
+do for [user in 'gpu range'] {
+	maple = user eq 'gpu' ? 'regular' : 'allocation'
+	name = user eq 'gpu' ? 'GPU VA: ' : 'ranges: '
+	do for [op in 'map unmap lookup walk index'] {
+		set title name.op.(op eq 'index' ? ', bytes' : ', ns')
+		# One key is enough for a row.
+		if (op eq 'index') { set key bottom left Left reverse samplen 1 font ',9' } else { unset key }
+		plot for [way in 'rb '.maple.' '.maple.',RCU'] data \
+			using 4:(strcol(1) eq user && strcol(2) eq op && strcol(3) eq way ? $5 : NaN) \
+			with linespoints title way
+	}
+}
+unset multiplot
