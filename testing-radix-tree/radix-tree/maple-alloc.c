@@ -28,6 +28,19 @@ struct object {
 	unsigned long last;
 };
 
+/* Tops up what is left after a failure: by nothing, if that is all of it. */
+static void reserve(struct ma_state *mas)
+{
+	unsigned long refused = kmem_cache_refused;
+
+	kmem_cache_refuse = nodes_reserved(mas) == MAPLE_PREALLOC_MAX;
+	CHECK(!mas_preallocate(mas, NULL, GFP_KERNEL));
+	kmem_cache_refuse = false;
+	CHECK(kmem_cache_refused == refused);
+	CHECK(nodes_reserved(mas) == MAPLE_PREALLOC_MAX);
+	CHECK(!lockdep_splats);
+}
+
 /* Mostly small ones */
 static unsigned long random_size(struct rnd *r)
 {
@@ -132,7 +145,7 @@ static void free_any(struct ma_state *mas, struct model *m, struct rnd *r)
 static void free_all(struct ma_state *mas, struct model *m, struct rnd *r)
 {
 	while (m->nr) {
-		CHECK(!mas_preallocate(mas, NULL, GFP_KERNEL));
+		reserve(mas);
 		free_any(mas, m, r);
 	}
 	model_free(m);
@@ -160,8 +173,7 @@ static void check_lowest(const struct tree_kind *kind, unsigned long base)
 		snprintf(context, sizeof(context),
 			 "%s tree at %lx, seed %lu, round %lu", kind->name,
 			 base, seed, i);
-		/* What is left from a failure is topped up by nothing. */
-		CHECK(!mas_preallocate(&mas, NULL, GFP_KERNEL));
+		reserve(&mas);
 		/* It gets full, and then rather empty. */
 		if (m.nr && rnd_below(&r, 8) < (i % 4000 < 2000 ? 2 : 5)) {
 			free_any(&mas, &m, &r);
@@ -256,7 +268,7 @@ static void *work(void *data)
 	for (unsigned long i = 1; i <= rounds; i++) {
 		unsigned long size = random_size(&r);
 
-		CHECK(!mas_preallocate(&w->mas, NULL, GFP_KERNEL));
+		reserve(&w->mas);
 		if (w->m.nr && rnd_below(&r, 8) < (i % 4000 < 2000 ? 2 : 5)) {
 			free_any(&w->mas, &w->m, &r);
 			w->freed++;

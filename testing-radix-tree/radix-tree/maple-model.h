@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <pthread.h>
 #include <linux/spinlock.h>
 
@@ -72,7 +73,7 @@ static unsigned long checks;
 		fflush(stdout);						\
 		fprintf(stderr, "FAILED %s:%d %s(): %s\n    in: %s\n",	\
 			__FILE__, __LINE__, __func__, #cond, context);	\
-		exit(1);						\
+		_exit(1);	/* exit() of liburcu may wait for us */	\
 	}								\
 	uatomic_inc(&checks);						\
 } while (0)

@@ -317,7 +317,7 @@ static void store_later(struct kunit *test)
 	expect_item(test, &items[1]);
 }
 
-static void split(struct kunit *test)
+static void split_in_three(struct kunit *test)
 {
 	static struct item old = { 0, 9999 }, middle = { 200, 299 };
 	static struct item first = { 0, 49 }, whole = { 50, 199 }, gap = { 9990, 10005 };
@@ -397,7 +397,7 @@ static enum hrtimer_restart interrupt_comes(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-static void interrupt(struct kunit *test)
+static void store_in_interrupt(struct kunit *test)
 {
 	static struct interrupt i = { .item = { 5, 2000 } };
 	static struct lock_class_key irq_lock;
@@ -473,9 +473,9 @@ static struct kunit_case doc_cases[] = {
 	KUNIT_CASE(may_sleep),
 	KUNIT_CASE(external_lock),
 	KUNIT_CASE(store_later),
-	KUNIT_CASE(split),
+	KUNIT_CASE(split_in_three),
 	KUNIT_CASE(empty_range),
-	KUNIT_CASE(interrupt),
+	KUNIT_CASE(store_in_interrupt),
 	{}
 };
 

@@ -10,6 +10,7 @@
 
 #include <linux/completion.h>
 #include <linux/debug_locks.h>
+#include <linux/delay.h>
 #include <linux/dma-fence.h>
 #include <linux/kthread.h>
 #include <linux/maple_tree.h>
@@ -1030,8 +1031,8 @@ static int run_vm_jobs(void *data)
 		}
 		mas_unlock(mas);
 	}
-	dma_fence_end_signalling(cookie);
 	complete(&queue->done);
+	dma_fence_end_signalling(cookie);
 	return 0;
 }
 #endif
@@ -1070,6 +1071,7 @@ static void jobs_in_signalling_section(struct kunit *test)
 
 		KUNIT_EXPECT_EQ(test, job->ret, 0);
 		KUNIT_EXPECT_EQ(test, nodes_reserved(&job->mas), 0);
+		mas_destroy(&job->mas);
 		mtree_lock(&t->expected);
 		nr = vm_job_stores(&t->expected, job, stores);
 		mtree_unlock(&t->expected);
@@ -1111,6 +1113,8 @@ static int allocate_range(struct allocator *a, int i)
 	if (ret)
 		return ret;
 
+	/* Others have their turn, on a single CPU too. */
+	usleep_range(10, 20);
 	mas_lock(&mas);
 	ret = mas_empty_area(&mas, 0, ULONG_MAX, RANGE_SIZE);
 	if (!ret) {
@@ -1127,10 +1131,8 @@ static int allocate_ranges(void *data)
 	struct allocator *a = data;
 
 	wait_for_completion(a->start);
-	for (int i = 0; i < RANGES; i++) {
+	for (int i = 0; i < RANGES; i++)
 		a->ret[i] = allocate_range(a, i);
-		cond_resched();
-	}
 	complete(&a->done);
 	return 0;
 }
