@@ -12,7 +12,7 @@ case $#${1-} in
 *) die 'usage: check-kunit.sh [plain|debug]' ;;
 esac
 work=$build/kunit/tree
-suites='maple_prealloc*'
+suites='maple_*'
 make_tmp
 
 git -C "$tree" cat-file -e series:lib/tests/maple_prealloc_kunit.c 2>/dev/null ||
