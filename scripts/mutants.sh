@@ -173,7 +173,10 @@ faults=$(grep -nF -e "$*" "$list" | sed -n 's/^\([0-9]*\):fault: .*/\1/p')
 same=$(grep '^fault: ' "$list" | sort | uniq -d)
 [ -z "$same" ] || die "two faults of the same name: $same"
 # Each patch that changes the tree's code has one.
-git -C "$tree" log --format='patch: %s' base..series -- lib/maple_tree.c | sort >"$tmp/patches"
+code() { git -C "$tree" show "$1:lib/maple_tree.c" | gcc -w -fpreprocessed -dD -E -P -x c - | sha256sum; }
+for commit in $(git -C "$tree" log --format=%H base..series -- lib/maple_tree.c); do
+	[ "$(code "$commit")" = "$(code "$commit^")" ] || git -C "$tree" show -s --format='patch: %s' "$commit"
+done | sort >"$tmp/patches"
 uncovered=$(grep '^patch: ' "$list" | sort | comm -13 - "$tmp/patches")
 [ -z "$uncovered" ] || die "no fault in scripts/mutants.txt for $uncovered"
 
