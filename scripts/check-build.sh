@@ -44,6 +44,8 @@ build_objects()
 	[ "$options" = "$(cat "$obj/options" 2>/dev/null)" ] || configure
 	# A build that failed, or warned, must do so again.
 	git -C "$work" diff --name-only --diff-filter=d -z HEAD^ HEAD 2>/dev/null | (cd "$work" && xargs -0r touch --)
+	# Or the next checkout would write them again, and all would be built twice.
+	git -C "$work" update-index -q --refresh
 	# shellcheck disable=SC2086 # words
 	kmake W=1 $objects >"$tmp/out" 2>&1 || { cat "$tmp/out"; return 1; }
 	cat "$tmp/out"
