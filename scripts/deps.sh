@@ -9,7 +9,8 @@ set -eu
 # bison bc libelf-dev libssl-dev. Userspace suites: liburcu-dev (the sanitizers
 # come with gcc). Checks: perl python3 python3-git python3-ply (checkpatch and its
 # check of licences, get_maintainer) shellcheck b4 coccinelle, and compilers for arm64 and
-# 32-bit arm; python3-sphinx python3-yaml (documentation). Measurements: valgrind gnuplot-nox. Kernels: qemu-system-x86.
+# 32-bit arm; python3-sphinx python3-yaml for documentation. Measurements: valgrind
+# gnuplot-nox. Kernels: qemu-system-x86.
 packages='ca-certificates git xz-utils gcc libc6-dev make flex bison bc libelf-dev
 	libssl-dev liburcu-dev perl python3 python3-git python3-ply shellcheck b4 coccinelle
 	python3-sphinx python3-yaml gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf valgrind
