@@ -4,10 +4,9 @@
 # kernel, and with two CPUs in an emulated x86-64 one), instructions with an external lock
 # (scripts/bench/instructions.c, callgrind), memory, code size; and the two users who asked
 # for it, as they are today and with a maple tree (scripts/bench/users_bench.c). Prints
-# tables, and writes them to bench/numbers.txt and plots to bench/stores.svg and
-# bench/users.svg. A goal that is missed is no error. ROUNDS=N: how often each kernel is
-# run, instead of 3. `bench.sh users' measures the users only, and leaves bench/ as it is:
-# its results are in build/bench/.
+# tables, and writes them to bench/numbers.txt and bench/users.txt, and plots to
+# bench/stores.svg and bench/users.svg. A goal that is missed is no error. ROUNDS=N: how
+# often each kernel is run, instead of 3. `bench.sh users' measures the users only.
 set -eu
 . "$(dirname "$0")/common.sh"
 rounds=${ROUNDS:-3} only=${1:-}
@@ -235,33 +234,34 @@ sizes()
 	done
 }
 
+# report PART: stores or users
 report()
 {
 	by=${only:+scripts/bench.sh $only}
 	say "Written by \`${by:-make bench}' (ROUNDS=$rounds) on $(date -u +%Y-%m-%d); scripts/bench.sh has the commands."
 	say "Linux $(kmake um kernelversion), without the series (base) and with it"
 	say "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) CPUs; $(gcc --version | head -n 1)"
-	awk -v rounds="$rounds" -v only="$only" -v plot="$tmp/plot" -v users_plot="$tmp/users_plot" \
-		-f "$top/scripts/bench/tables.awk" "$tmp/results" || return 1
-	[ -n "$only" ] || sizes
+	awk -v rounds="$rounds" -v part="$1" -v plot="$tmp/plot" \
+		-f "$top/scripts/bench/tables.awk" "$tmp/results"
 }
 
-# plot NAME DATA: $tmp/NAME.svg
-plot()
+# write PART TABLES: both, and the plot
+write()
 {
-	gnuplot -e "data='$2'" "$top/scripts/bench/$1.gp" >"$tmp/$1.svg"
+	report "$1" >"$tmp/$2.txt" || { cat "$tmp/$2.txt"; die "not everything was measured"; }
+	[ "$1" = users ] || sizes >>"$tmp/$2.txt"
+	gnuplot -e "data='$tmp/plot'" "$top/scripts/bench/$1.gp" >"$tmp/$1.svg"
 	grep -q '</svg>' "$tmp/$1.svg" || die "gnuplot drew nothing"
+	mkdir -p "$top/bench"
+	cp "$tmp/$2.txt" "$tmp/$1.svg" "$top/bench/"
+	cat "$tmp/$2.txt"
 }
 
 : >"$tmp/results"
 if [ -n "$only" ]; then
 	step "build the kernel" build_users
 	step "run the users" run_users
-	cp "$tmp/results" "$work/users.results"
-	report >"$tmp/users.txt" || { cat "$tmp/users.txt"; die "not everything was measured"; }
-	plot users "$tmp/users_plot"
-	cp "$tmp/users.txt" "$tmp/users.svg" "$work/"
-	cat "$tmp/users.txt"
+	write users users
 	exit
 fi
 step "build the kernels" build_kernels
@@ -269,10 +269,5 @@ step "run the kernels" run_kernels
 step "run the users" run_users
 step "count instructions without the series" count base
 step "count instructions with the series" count series
-cp "$tmp/results" "$work/results"
-report >"$tmp/numbers.txt" || { cat "$tmp/numbers.txt"; die "not everything was measured"; }
-plot stores "$tmp/plot"
-plot users "$tmp/users_plot"
-mkdir -p "$top/bench"
-cp "$tmp/numbers.txt" "$tmp/stores.svg" "$tmp/users.svg" "$top/bench/"
-cat "$tmp/numbers.txt"
+write stores numbers
+write users users

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Tables of medians and ratios from bench.sh's results, lines of name=value. Ends with
-# status 1 when something has not been measured. -v rounds=N -v plot=FILE
+# status 1 when something has not been measured. -v part=stores|users -v rounds=N -v plot=FILE
 
 function median(list,	v, n, i, j, t)
 {
@@ -154,7 +154,7 @@ function user_tables(user, operations, ways,	nop, o, nway, w, nsize, s, all, way
 		for (w = 1; w <= nway; w++) {
 			x = user_time(user, way[w])
 			printf w == 1 ? " %10.1f" : " | %14.1f %6.2f", x, user_ratio(user, way[w])
-			print user, op, way[w], n, x >users_plot
+			print user, op, way[w], n, x >plot
 		}
 		print ""
 	}
@@ -172,7 +172,7 @@ function user_tables(user, operations, ways,	nop, o, nway, w, nsize, s, all, way
 				first = x
 			printf w == 1 ? " %10.1f" : " | %14.1f %6.2f", x, first ? x / first : 0
 			if (i == 1)
-				print user, "index", way[w], n, x >users_plot
+				print user, "index", way[w], n, x >plot
 		}
 		print ""
 	}
@@ -211,7 +211,8 @@ function users()
 	printf "The allocator has %.2f free ranges per mapping.\n", user_extra["range rb 500000"]
 }
 
-function series() {
+function stores_tables()
+{
 	print "\nNanoseconds per store, medians. In the same kernel, on the same tree:"
 	print "  base, exact   external lock, mas_preallocate() and mas_store_prealloc() under it; base is without"
 	print "                the series"
@@ -271,9 +272,10 @@ function series() {
 }
 
 END {
-	if (only != "users")
-		series()
-	users()
+	if (part == "stores")
+		stores_tables()
+	else
+		users()
 	if (missed)
 		print "\nGoals have been missed, see above."
 	for (k in missing) {
