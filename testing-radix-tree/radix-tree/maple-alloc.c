@@ -5,12 +5,8 @@
  * The reservation is made outside the lock.  Under it the lowest empty range is
  * found and stored, without an allocation and without a chance for anyone else
  * to take it.
- *
- * maple-alloc [-n ROUNDS] [-s SEED]: of each thread, and of the comparison with
- * a model
  */
-#include <getopt.h>
-#include <time.h>
+#define ROUNDS	12000
 
 #include "maple-model.h"
 
@@ -18,9 +14,6 @@
 #define SPACE		16384UL	/* too little for all that is wanted */
 #define LARGE		512UL
 #define CHECKPOINTS	10
-
-static unsigned long seed = 1;
-static unsigned long rounds = 12000;
 
 /* The entries of the tree */
 struct object {
@@ -152,7 +145,7 @@ static void free_all(struct ma_state *mas, struct model *m, struct rnd *r)
 }
 
 /* Alone, it has to be the range that the model finds. */
-static void check_lowest(const struct tree_kind *kind, unsigned long base)
+static void check_lowest_at(const struct tree_kind *kind, unsigned long base)
 {
 	unsigned long found = 0, none = 0, freed = 0;
 	struct rnd r = rnd_seed(seed);
@@ -217,10 +210,17 @@ static void check_lowest(const struct tree_kind *kind, unsigned long base)
 	rcu_barrier();
 	CHECK(!nodes_allocated());
 
-	printf("  %s, at %lx: %lu found, %lu did not fit, %lu freed, height %u\n",
-	       kind->name, base, found, none, freed, height);
-	if (rounds >= 12000)
+	printf("  at %lx: %lu found, %lu did not fit, %lu freed, height %u\n", base,
+	       found, none, freed, height);
+	if (rounds >= ROUNDS)
 		CHECK(found && none && freed && height >= (MAPLE_32BIT ? 2 : 3));
+}
+
+static void check_lowest(const struct tree_kind *kind)
+{
+	check_lowest_at(kind, 0);
+	check_lowest_at(kind, 1000000);
+	check_lowest_at(kind, ULONG_MAX - SPACE + 1);
 }
 
 struct worker {
@@ -330,47 +330,17 @@ static void check_threads(const struct tree_kind *kind)
 	CHECK(!nodes_allocated());
 	pthread_barrier_destroy(&barrier);
 
-	printf("  %s, %d threads: %lu found, %lu did not fit, %lu freed\n",
-	       kind->name, THREADS, found, none, freed);
-	if (rounds >= 12000)
+	printf("  %lu found, %lu did not fit, %lu freed\n", found, none, freed);
+	if (rounds >= ROUNDS)
 		CHECK(found && none && freed);
 }
 
+static const struct test tests[] = {
+	{ "the lowest range that fits", check_lowest, .gaps = true },
+	{ "threads", check_threads, .gaps = true },
+};
+
 int main(int argc, char **argv)
 {
-	int opt;
-
-	while ((opt = getopt(argc, argv, "n:s:")) != -1) {
-		switch (opt) {
-		case 'n':
-			rounds = strtoul(optarg, NULL, 0);
-			break;
-		case 's':
-			seed = strtoul(optarg, NULL, 0);
-			break;
-		default:
-			fprintf(stderr, "usage: %s [-n ROUNDS] [-s SEED]\n",
-				argv[0]);
-			return 2;
-		}
-	}
-
-	setlinebuf(stdout);	/* A failing tree check aborts. */
-	rcu_register_thread();
-	maple_tree_init();
-	for (int k = 0; k < ARRAY_SIZE(tree_kinds); k++) {
-		clock_t start = clock();
-
-		if (!(tree_kinds[k].flags & MT_FLAGS_ALLOC_RANGE))
-			continue;
-		check_lowest(&tree_kinds[k], 0);
-		check_lowest(&tree_kinds[k], 1000000);
-		check_lowest(&tree_kinds[k], ULONG_MAX - SPACE + 1);
-		check_threads(&tree_kinds[k]);
-		printf("ok - %s (%.1f s)\n", tree_kinds[k].name,
-		       (double)(clock() - start) / CLOCKS_PER_SEC);
-	}
-	rcu_unregister_thread();
-	printf("maple-alloc: seed %lu, %lu checks passed\n", seed, checks);
-	return 0;
+	return run_tests(argc, argv, tests, ARRAY_SIZE(tests));
 }

@@ -7,11 +7,8 @@
  * three nodes per level, and the nodes of a tree are so full that memory bounds
  * its height.  These tests look for a store or a tree that breaks one of them,
  * and make the store that takes the most at every height.
- *
- * maple-bound [-n PERCENT] [-s SEED]: longer or shorter searches
  */
-#include <getopt.h>
-#include <time.h>
+#define ROUNDS	100	/* of each search */
 
 #include "maple-model.h"
 
@@ -19,17 +16,6 @@
 #define FULL_HEIGHT	4	/* 16^4 entries */
 #define SPACE		4096	/* indices from one entry to the next */
 #define WIDTH		10	/* indices of an entry */
-
-static unsigned long seed = 1;
-static unsigned long percent = 100;
-
-static const char * const type_names[] = {
-	[wr_new_root] = "new root", [wr_store_root] = "store root",
-	[wr_exact_fit] = "exact fit", [wr_spanning_store] = "spanning",
-	[wr_split_store] = "split", [wr_rebalance] = "rebalance",
-	[wr_append] = "append", [wr_node_store] = "node",
-	[wr_slot_store] = "slot",
-};
 
 /* A store asks for nodes, and takes them. */
 struct use {
@@ -232,54 +218,50 @@ static struct use store_most(const struct tree_kind *kind, unsigned int height)
 	return use;
 }
 
-static void check_most(void)
+static void check_most(const struct tree_kind *kind)
 {
-	printf("Nodes asked for, and taken, by the store that takes the most:\nheight");
-	for (int k = 0; k < ARRAY_SIZE(tree_kinds); k++)
-		printf("  %16s", tree_kinds[k].name);
-	printf("\n");
-	for (unsigned int h = 0; h <= MAPLE_PREALLOC_HEIGHT + 1; h++) {
-		printf("%6u", h);
-		for (int k = 0; k < ARRAY_SIZE(tree_kinds); k++) {
-			struct use use = store_most(&tree_kinds[k], h);
+	struct use use[MAPLE_PREALLOC_HEIGHT + 2];
 
-			if (h <= MAPLE_PREALLOC_HEIGHT) {
-				CHECK(use.taken == (h ? h * 3 : 1));
-				printf("        %3lu, %3lu", use.asked,
-				       use.taken);
-			} else {
-				printf("        %3lu,   -", use.asked);
-			}
-		}
-		printf("\n");
+	printf("  height  ");
+	for (unsigned int h = 0; h < ARRAY_SIZE(use); h++) {
+		use[h] = store_most(kind, h);
+		CHECK(h > MAPLE_PREALLOC_HEIGHT ||
+		      use[h].taken == (h ? h * 3 : 1));
+		printf(" %3u", h);
 	}
+	printf("\n  asks for");
+	for (unsigned int h = 0; h < ARRAY_SIZE(use); h++)
+		printf(" %3lu", use[h].asked);
+	printf("\n  takes   ");
+	for (unsigned int h = 0; h <= MAPLE_PREALLOC_HEIGHT; h++)
+		printf(" %3lu", use[h].taken);
+	printf("   -\n");
 }
 
 /* MAPLE_PREALLOC_HEIGHT is the height that memory has room for, and no more. */
-static void check_height(void)
+static void check_height(const struct tree_kind *kind)
 {
+	bool alloc = kind->flags & MT_FLAGS_ALLOC_RANGE;
+	enum maple_type type = alloc ? maple_arange_64 : maple_range_64;
 	/* The largest direct map of any architecture */
 	double memory = BITS_PER_LONG == 64 ? 0x1p55 : 0x1p32;
 
-	snprintf(context, sizeof(context), "heights");
+	snprintf(context, sizeof(context), "heights of %s tree", kind->name);
 	for (unsigned int h = 2; h <= MAPLE_HEIGHT_MAX; h++) {
-		double regular = 2 * sizeof(struct maple_node);
-		double allocation = 2 * sizeof(struct maple_node);
+		double nodes = 2 * sizeof(struct maple_node);
 
-		for (int i = 0; i < h - 2; i++) {
-			regular *= mt_min_slots[maple_range_64] + 1;
-			allocation *= mt_min_slots[maple_arange_64] + 1;
-		}
-		CHECK((allocation <= memory) == (h <= MAPLE_PREALLOC_HEIGHT));
-		CHECK(regular > memory || h <= MAPLE_PREALLOC_HEIGHT);
+		for (int i = 0; i < h - 2; i++)
+			nodes *= mt_min_slots[type] + 1;
+		CHECK(nodes > memory || h <= MAPLE_PREALLOC_HEIGHT);
+		CHECK(nodes <= memory || h > MAPLE_PREALLOC_HEIGHT || !alloc);
 	}
 	static_assert(MAPLE_PREALLOC_MAX <= 64);
 }
 
 /* What mas_prealloc_calc() asks for, for any type of store. */
-static void check_calc(void)
+static void check_calc(const struct tree_kind *kind)
 {
-	struct maple_tree mt = MTREE_INIT(mt, 0);
+	struct maple_tree mt = MTREE_INIT(mt, kind->flags);
 
 	MA_STATE(mas, &mt, 1, 2);
 
@@ -289,7 +271,7 @@ static void check_calc(void)
 			MA_WR_STATE(wr_mas, &mas, value(1));
 
 			snprintf(context, sizeof(context), "%s, height %d",
-				 type_names[type], height);
+				 store_type_names[type], height);
 			mas.store_type = type;
 			mas_prealloc_calc(&wr_mas, value(1));
 			CHECK(mas.node_request <= height * 3 + 1);
@@ -386,7 +368,7 @@ static void random_store(struct ma_state *mas, struct rnd *r,
 static struct {
 	unsigned long nr;
 	struct use most;
-} seen[SEARCH_HEIGHT + 1][ARRAY_SIZE(type_names)];
+} seen[SEARCH_HEIGHT + 1][ARRAY_SIZE(store_type_names)];
 
 static void search_store(struct ma_state *mas, void *entry)
 {
@@ -466,9 +448,8 @@ static void search(struct maple_tree *mt, struct rnd *r, unsigned int height,
 
 static void check_search(const struct tree_kind *kind)
 {
-	static const unsigned long stores[] = {
-		[1] = 100000, [2] = 50000, [3] = 10000, [4] = 2000,
-		[5] = 1000, [6] = 1000,
+	static const unsigned long stores[] = {	/* in a round */
+		[1] = 1000, [2] = 500, [3] = 100, [4] = 20, [5] = 10, [6] = 10,
 	};
 	struct rnd r = rnd_seed(seed);
 	struct maple_tree mt;
@@ -482,18 +463,18 @@ static void check_search(const struct tree_kind *kind)
 		snprintf(context, sizeof(context),
 			 "search in %s tree, height %u, seed %lu", kind->name,
 			 h, seed);
-		search(&mt, &r, h, stores[h] * percent / 100);
-		for (int t = 0; t < ARRAY_SIZE(type_names); t++)
+		search(&mt, &r, h, stores[h] * rounds);
+		for (int t = 0; t < ARRAY_SIZE(store_type_names); t++)
 			most = max(most, seen[h][t].most.taken);
 		/* Else this is not much of a search. */
-		CHECK(percent < 100 || h > FULL_HEIGHT || most == 3 * h);
+		CHECK(rounds < ROUNDS || h > FULL_HEIGHT || most == 3 * h);
 	}
 	for (int i = 0; i < 2; i++) {
 		int type = i ? type_at(&mt, 2) : maple_leaf_64;
 
 		printf("%s tree: %s nodes with %u entries, and no fewer\n",
 		       kind->name, i ? "inner" : "leaf", least_seen[type]);
-		CHECK(percent < 100 || least_seen[type] == mt_min_slots[type] + 1);
+		CHECK(rounds < ROUNDS || least_seen[type] == mt_min_slots[type] + 1);
 	}
 	mtree_destroy(&mt);
 	rcu_barrier();
@@ -501,46 +482,26 @@ static void check_search(const struct tree_kind *kind)
 
 	printf("%s tree: stores; nodes that they asked for, and took, at most\nheight",
 	       kind->name);
-	for (int t = wr_exact_fit; t < ARRAY_SIZE(type_names); t++)
-		printf("  %18s", type_names[t]);
+	for (int t = wr_exact_fit; t < ARRAY_SIZE(store_type_names); t++)
+		printf("  %18s", store_type_names[t]);
 	printf("\n");
 	for (int h = 1; h <= SEARCH_HEIGHT; h++) {
 		printf("%6d", h);
-		for (int t = wr_exact_fit; t < ARRAY_SIZE(type_names); t++)
+		for (int t = wr_exact_fit; t < ARRAY_SIZE(store_type_names); t++)
 			printf("  %9lu; %2lu, %2lu", seen[h][t].nr,
 			       seen[h][t].most.asked, seen[h][t].most.taken);
 		printf("\n");
 	}
 }
 
+static const struct test tests[] = {
+	{ "height", check_height },
+	{ "what a store asks for", check_calc },
+	{ "the store that takes the most", check_most },
+	{ "search", check_search },
+};
+
 int main(int argc, char **argv)
 {
-	int opt;
-
-	while ((opt = getopt(argc, argv, "n:s:")) != -1) {
-		switch (opt) {
-		case 'n':
-			percent = strtoul(optarg, NULL, 0);
-			break;
-		case 's':
-			seed = strtoul(optarg, NULL, 0);
-			break;
-		default:
-			fprintf(stderr, "usage: %s [-n PERCENT] [-s SEED]\n",
-				argv[0]);
-			return 2;
-		}
-	}
-
-	setlinebuf(stdout);	/* A failing tree check aborts. */
-	rcu_register_thread();
-	maple_tree_init();
-	check_height();
-	check_calc();
-	check_most();
-	for (int k = 0; k < ARRAY_SIZE(tree_kinds); k++)
-		check_search(&tree_kinds[k]);
-	rcu_unregister_thread();
-	printf("maple-bound: seed %lu, %lu checks passed\n", seed, checks);
-	return 0;
+	return run_tests(argc, argv, tests, ARRAY_SIZE(tests));
 }

@@ -17,24 +17,17 @@
  *   in between.  A NULL only widens over NULLs, so not over a rest.
  *
  * Readers under RCU are not part of this.
- *
- * maple-gpuva [-n JOBS] [-s SEED]: JOBS for small VMs, and JOBS * LARGE_MAPPINGS
- * mappings in a large one.  -n 25000 makes that 500,000 of them.
  */
-#include <getopt.h>
-#include <time.h>
+#define ROUNDS	4000	/* jobs for small VMs */
 
 #include "maple-model.h"
 
 #define SMALL_PAGES	4096UL
-#define LARGE_MAPPINGS	20
+#define LARGE_MAPPINGS	20	/* in a large VM, per round */
 #define VMS		2
 #define SUBMITTERS	3
 #define REQUESTS	8	/* of a job, at most */
 #define QUEUE		32	/* jobs of a VM, at most */
-
-static unsigned long seed = 1;
-static unsigned long rounds = 4000;
 
 /* The entries of the tree: a part of an object, from offset on */
 struct mapping {
@@ -653,7 +646,7 @@ static void report(const struct vm *vms, int nr_vms,
 	       sum.rests, sum.split, sum.merges, sum.bridges);
 	printf("  height %u, %lu reservations pending, a job takes %lu bytes\n",
 	       sum.height, sum.most, memory);
-	if (rounds < 4000)
+	if (rounds < ROUNDS)
 		return;
 	CHECK(sum.done && refused && sum.maps && sum.unmaps && sum.rests);
 	CHECK(sum.split && sum.merges && sum.unforeseen);
@@ -722,47 +715,12 @@ static void check_large(const struct tree_kind *kind)
 	check_no_leak();
 }
 
-static const struct test {
-	const char *name;
-	void (*run)(const struct tree_kind *kind);
-} tests[] = {
+static const struct test tests[] = {
 	{ "small VMs", check_small },
 	{ "a large VM", check_large },
 };
 
 int main(int argc, char **argv)
 {
-	int opt;
-
-	while ((opt = getopt(argc, argv, "n:s:")) != -1) {
-		switch (opt) {
-		case 'n':
-			rounds = strtoul(optarg, NULL, 0);
-			break;
-		case 's':
-			seed = strtoul(optarg, NULL, 0);
-			break;
-		default:
-			fprintf(stderr, "usage: %s [-n JOBS] [-s SEED]\n",
-				argv[0]);
-			return 2;
-		}
-	}
-
-	setlinebuf(stdout);	/* A failing tree check aborts. */
-	rcu_register_thread();
-	maple_tree_init();
-	for (int t = 0; t < ARRAY_SIZE(tests); t++) {
-		for (int k = 0; k < ARRAY_SIZE(tree_kinds); k++) {
-			clock_t start = clock();
-
-			printf("%s, %s tree\n", tests[t].name, tree_kinds[k].name);
-			tests[t].run(&tree_kinds[k]);
-			printf("ok (%.1f s)\n",
-			       (double)(clock() - start) / CLOCKS_PER_SEC);
-		}
-	}
-	rcu_unregister_thread();
-	printf("maple-gpuva: seed %lu, %lu checks passed\n", seed, checks);
-	return 0;
+	return run_tests(argc, argv, tests, ARRAY_SIZE(tests));
 }

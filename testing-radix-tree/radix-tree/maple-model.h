@@ -7,15 +7,21 @@
  *   allocate, and the slab stub refuses every attempt.
  * - lockdep_assert() is real: it counts the times it was not met.
  * - A model is the sorted array of the entries of a tree.
+ * - run_tests() is main() of a program of tests, which are made with each kind of
+ *   tree.  The options are the same for all programs.
  */
 #ifndef _MAPLE_MODEL_H
 #define _MAPLE_MODEL_H
 
 #include "generated/autoconf.h"	/* first: the size of a node depends on it */
 
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <pthread.h>
 #include <linux/spinlock.h>
@@ -68,6 +74,10 @@ static_assert(MAPLE_RANGE64_SLOTS == (sizeof(long) == 8 ? 16 : 32));
 static __thread char context[128];
 static unsigned long checks;
 
+/* -n and -s: how much is done, and where the random numbers begin */
+static unsigned long rounds = ROUNDS;
+static unsigned long seed = 1;
+
 #define CHECK(cond) do {						\
 	if (!(cond)) {							\
 		fflush(stdout);						\
@@ -86,6 +96,14 @@ static const struct tree_kind {
 	{ "allocation", MT_FLAGS_ALLOC_RANGE },
 	{ "regular, RCU", MT_FLAGS_USE_RCU },
 	{ "allocation, RCU", MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU },
+};
+
+static const char * const store_type_names[] = {
+	[wr_new_root] = "new root", [wr_store_root] = "store root",
+	[wr_exact_fit] = "exact fit", [wr_spanning_store] = "spanning",
+	[wr_split_store] = "split", [wr_rebalance] = "rebalance",
+	[wr_append] = "append", [wr_node_store] = "node",
+	[wr_slot_store] = "slot",
 };
 
 /* xorshift64: the same numbers everywhere for the same seed, one for a thread */
@@ -286,6 +304,81 @@ static inline void check_all(struct maple_tree *mt, const struct model *m,
 	check_tree(mt, m);
 	rcu_barrier();
 	CHECK(nodes_allocated() == count_nodes(mt) + reserved);
+}
+
+struct test {
+	const char *name;
+	void (*run)(const struct tree_kind *kind);
+	bool gaps;	/* only for trees that track gaps */
+};
+
+/* False unless @arg is a number and nothing else. */
+static inline bool parse_number(const char *arg, unsigned long *number)
+{
+	char *end;
+
+	errno = 0;
+	*number = strtoul(arg, &end, 0);
+	return isdigit(arg[0]) && !*end && !errno;
+}
+
+/* Returns false if it is not for @kind, or does not have @only in its name. */
+static inline bool run_test(const struct test *test,
+			    const struct tree_kind *kind, const char *only)
+{
+	clock_t start = clock();
+	char name[128];
+
+	snprintf(name, sizeof(name), "%s, %s tree", test->name, kind->name);
+	if (!strstr(name, only))
+		return false;
+	if (test->gaps && !(kind->flags & MT_FLAGS_ALLOC_RANGE))
+		return false;
+	test->run(kind);
+	printf("ok - %s (%.1f s)\n", name,
+	       (double)(clock() - start) / CLOCKS_PER_SEC);
+	return true;
+}
+
+static inline int run_tests(int argc, char **argv, const struct test *tests,
+			    int nr)
+{
+	const char *only = "";
+	unsigned long run = 0;
+	bool valid = true;
+	int opt;
+
+	while ((opt = getopt(argc, argv, "n:s:t:")) != -1) {
+		if (opt == 'n')
+			valid &= parse_number(optarg, &rounds) && rounds;
+		else if (opt == 's')
+			valid &= parse_number(optarg, &seed);
+		else if (opt == 't')
+			only = optarg;
+		else
+			valid = false;
+	}
+	if (!valid || optind < argc) {
+		fprintf(stderr, "usage: %s [-n ROUNDS] [-s SEED] [-t TEST]\n"
+			"ROUNDS: %d without -n; TEST: a part of its name\n",
+			argv[0], ROUNDS);
+		return 2;
+	}
+
+	setlinebuf(stdout);	/* A failing tree check aborts. */
+	rcu_register_thread();
+	maple_tree_init();
+	for (int t = 0; t < nr; t++)
+		for (int k = 0; k < ARRAY_SIZE(tree_kinds); k++)
+			run += run_test(&tests[t], &tree_kinds[k], only);
+	rcu_unregister_thread();
+	if (!run) {
+		fprintf(stderr, "%s: no test has \"%s\" in its name\n", argv[0],
+			only);
+		return 2;
+	}
+	printf("%s: seed %lu, %lu checks passed\n", argv[0], seed, checks);
+	return 0;
 }
 
 #endif /* _MAPLE_MODEL_H */

@@ -5,19 +5,12 @@
  * With the internal lock, mas_preallocate() reserves outside the lock for a
  * store that is made under it later.  In between the tree becomes another one.
  * The tests follow what the kernel-doc of the two functions promises.
- *
- * maple-prealloc [-n ROUNDS] [-s SEED] [-t TEST]: only the tests with TEST in
- * their names
  */
-#include <getopt.h>
-#include <time.h>
+#define ROUNDS	20000
 
 #include "maple-model.h"
 
 #define TEN	10	/* entries, i * 10 to i * 10 + 5, before the reservation */
-
-static unsigned long seed = 1;
-static unsigned long rounds = 20000;
 
 /* One of the others who change the tree. */
 static void other_store(struct maple_tree *mt, struct model *m,
@@ -931,14 +924,7 @@ static void check_external_walk(const struct tree_kind *kind)
 
 static void check_random(const struct tree_kind *kind)
 {
-	static const char * const names[] = {
-		[wr_new_root] = "new root", [wr_store_root] = "store root",
-		[wr_exact_fit] = "exact fit", [wr_spanning_store] = "spanning",
-		[wr_split_store] = "split", [wr_rebalance] = "rebalance",
-		[wr_append] = "append", [wr_node_store] = "node",
-		[wr_slot_store] = "slot",
-	};
-	unsigned long seen[ARRAY_SIZE(names)] = {};
+	unsigned long seen[ARRAY_SIZE(store_type_names)] = {};
 	struct rnd r = rnd_seed(seed);
 	unsigned int height = 0;
 	struct maple_tree mt;
@@ -979,13 +965,13 @@ static void check_random(const struct tree_kind *kind)
 	check_all(&mt, &m, 0);
 	teardown(&mt, &m);
 
-	printf("  %s: height %u", kind->name, height);
-	if (rounds >= 20000)
+	printf("  height %u", height);
+	if (rounds >= ROUNDS)
 		CHECK(height >= (MAPLE_32BIT ? 3 : 4));
-	for (int t = wr_new_root; t < ARRAY_SIZE(names); t++) {
-		printf(", %lu %s", seen[t], names[t]);
+	for (int t = wr_new_root; t < ARRAY_SIZE(store_type_names); t++) {
+		printf(", %lu %s", seen[t], store_type_names[t]);
 		/* RCU mode does not append. */
-		if (rounds >= 20000)
+		if (rounds >= ROUNDS)
 			CHECK(seen[t] ||
 			      (t == wr_append && kind->flags & MT_FLAGS_USE_RCU));
 	}
@@ -1104,10 +1090,7 @@ static void check_threads(const struct tree_kind *kind)
 	teardown(&mt, &m);
 }
 
-static const struct test {
-	const char *name;
-	void (*run)(const struct tree_kind *kind);
-} tests[] = {
+static const struct test tests[] = {
 	{ "a store after others have changed the tree", check_scenarios },
 	{ "a state left anywhere", check_states },
 	{ "an empty area, found and stored", check_empty_area },
@@ -1126,44 +1109,5 @@ static const struct test {
 
 int main(int argc, char **argv)
 {
-	const char *only = "";
-	int opt;
-
-	while ((opt = getopt(argc, argv, "n:s:t:")) != -1) {
-		switch (opt) {
-		case 'n':
-			rounds = strtoul(optarg, NULL, 0);
-			break;
-		case 's':
-			seed = strtoul(optarg, NULL, 0);
-			break;
-		case 't':
-			only = optarg;
-			break;
-		default:
-			fprintf(stderr,
-				"usage: %s [-n ROUNDS] [-s SEED] [-t TEST]\n",
-				argv[0]);
-			return 2;
-		}
-	}
-
-	setlinebuf(stdout);	/* A failing tree check aborts. */
-	rcu_register_thread();
-	maple_tree_init();
-	for (int t = 0; t < ARRAY_SIZE(tests); t++) {
-		clock_t start = clock();
-
-		if (!strstr(tests[t].name, only))
-			continue;
-		for (int k = 0; k < ARRAY_SIZE(tree_kinds); k++)
-			tests[t].run(&tree_kinds[k]);
-		printf("ok - %s (%.1f s)\n", tests[t].name,
-		       (double)(clock() - start) / CLOCKS_PER_SEC);
-		fflush(stdout);
-	}
-	rcu_unregister_thread();
-	CHECK(checks);	/* at least one test was run */
-	printf("maple-prealloc: seed %lu, %lu checks passed\n", seed, checks);
-	return 0;
+	return run_tests(argc, argv, tests, ARRAY_SIZE(tests));
 }

@@ -2,21 +2,14 @@
 /*
  * Random changes of a maple tree through the normal API, against a model.
  *
- * maple-random [-n ROUNDS] [-s SEED] [-b ROUNDS] [-k KIND]
- *
- * -b: wait for a grace period, and count the nodes, every so many rounds.  What
- *     is wrong with a change in RCU mode shows when its nodes are freed: replay
- *     a failing seed with -b 1 to see which one it was.
- * -k: only this one of the four kinds of tree
+ * What is wrong with a change in RCU mode shows when its nodes are freed: replay a
+ * failing seed with a GRACE of 1 to see which change it was.
  */
-#include <getopt.h>
-#include <time.h>
+#define ROUNDS	20000
 
 #include "maple-model.h"
 
-static unsigned long seed = 1;
-static unsigned long rounds = 20000;
-static unsigned long barrier = 256;
+#define GRACE	256	/* rounds until a grace period has to pass */
 
 enum op {
 	OP_STORE,
@@ -139,7 +132,7 @@ static void check_alone(const struct tree_kind *kind)
 		seen[change(&mt, &m, &r, 0, ULONG_MAX, i % 5000 >= 4000,
 			    true)]++;
 		height = max(height, mt_height(&mt));
-		if (!(i % barrier))
+		if (!(i % GRACE))
 			check_all(&mt, &m, 0);
 		else if (!(i % 16))
 			check_tree(&mt, &m);
@@ -150,7 +143,7 @@ static void check_alone(const struct tree_kind *kind)
 	rcu_barrier();
 	CHECK(!nodes_allocated());
 
-	printf("  %s: height %u", kind->name, height);
+	printf("  height %u", height);
 	for (int op = 0; op < NR_OPS; op++)
 		printf(", %lu %s", seen[op], op_names[op]);
 	printf("\n");
@@ -216,45 +209,12 @@ static void check_threads(const struct tree_kind *kind)
 	CHECK(!nodes_allocated());
 }
 
+static const struct test tests[] = {
+	{ "one thread", check_alone },
+	{ "threads", check_threads },
+};
+
 int main(int argc, char **argv)
 {
-	int opt, only = -1;
-
-	while ((opt = getopt(argc, argv, "n:s:b:k:")) != -1) {
-		switch (opt) {
-		case 'n':
-			rounds = strtoul(optarg, NULL, 0);
-			break;
-		case 's':
-			seed = strtoul(optarg, NULL, 0);
-			break;
-		case 'b':
-			barrier = strtoul(optarg, NULL, 0);
-			break;
-		case 'k':
-			only = strtoul(optarg, NULL, 0);
-			break;
-		default:
-			barrier = 0;
-		}
-	}
-	if (!barrier || only >= (int)ARRAY_SIZE(tree_kinds)) {
-		fprintf(stderr, "usage: %s [-n ROUNDS] [-s SEED] [-b ROUNDS] [-k KIND]\n",
-			argv[0]);
-		return 2;
-	}
-
-	setlinebuf(stdout);	/* A failing tree check aborts. */
-	printf("maple-random: seed %lu\n", seed);
-	rcu_register_thread();
-	maple_tree_init();
-	for (int k = 0; k < ARRAY_SIZE(tree_kinds); k++) {
-		if (only >= 0 && only != k)
-			continue;
-		check_alone(&tree_kinds[k]);
-		check_threads(&tree_kinds[k]);
-	}
-	rcu_unregister_thread();
-	printf("maple-random: seed %lu, %lu checks passed\n", seed, checks);
-	return 0;
+	return run_tests(argc, argv, tests, ARRAY_SIZE(tests));
 }
