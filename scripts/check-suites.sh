@@ -2,10 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0
 # check-suites.sh LABEL TREE PROGRAM...: tests of the commit that is checked out in the
 # kernel tree TREE: tools/testing/radix-tree and tools/testing/vma build without a warning
-# that the base does not give, and these programs of theirs pass. With `base' for LABEL:
-# builds only, and keeps what the compiler says as what the base gives.
+# that the base does not give, and these programs of theirs pass, two at the same time, as
+# most of them have one thread. With `base' for LABEL: builds only, and keeps what the
+# compiler says as what the base gives. `run' before LABEL: without the build, one program.
 set -eu
 . "$(dirname "$0")/common.sh"
+case $1 in
+run) built=1; shift ;;
+*) built= ;;
+esac
 label=$1 work=$2; shift 2
 suites=$work/tools/testing
 make_tmp
@@ -69,10 +74,14 @@ run()
 }
 
 sources=$(git -C "$work" ls-tree HEAD lib/ include/ mm/ arch/ tools/)
+if [ "$built" ]; then
+	once "$label: $1" "$sources $1" run "$1"
+	exit
+fi
 once "$label: userspace suites build" "$sources" build_suites
 for program in "$@"; do
 	case $program in
 	maple-*) [ -f "$suites/radix-tree/$program.c" ] || continue ;;	# not yet
 	esac
-	once "$label: $program" "$sources $program" run "$program"
-done
+	say "$program"
+done | xargs -r -P 2 -I PROGRAM sh "$0" run "$label" "$work" PROGRAM

@@ -21,7 +21,7 @@ struct object {
 	unsigned long last;
 };
 
-/* Tops up what is left after a failure: by nothing, if that is all of it. */
+/* What a failed attempt has left in @mas is all that is needed for the next one. */
 static void reserve(struct ma_state *mas)
 {
 	unsigned long refused = kmem_cache_refused;
@@ -152,20 +152,18 @@ static void check_lowest_at(const struct tree_kind *kind, unsigned long base)
 	struct object *object = NULL;
 	unsigned int height = 0;
 	struct maple_tree mt;
-	struct model m = {};
+	struct model m;
 
 	MA_STATE(mas, &mt, 0, 0);
 
-	mt_init_flags(&mt, kind->flags);
+	setup(&mt, &m, kind);
 	for (unsigned long i = 0; i < rounds; i++) {
 		unsigned long size = random_size(&r);
 		unsigned long min = base, max = base + SPACE - 1, index;
 		bool fits;
 		int ret;
 
-		snprintf(context, sizeof(context),
-			 "%s tree at %lx, seed %lu, round %lu", kind->name,
-			 base, seed, i);
+		snprintf(context, sizeof(context), "at %lx, round %lu", base, i);
 		reserve(&mas);
 		/* It gets full, and then rather empty. */
 		if (m.nr && rnd_below(&r, 8) < (i % 4000 < 2000 ? 2 : 5)) {
@@ -201,14 +199,12 @@ static void check_lowest_at(const struct tree_kind *kind, unsigned long base)
 		if (!(i % 64))
 			check_tree(&mt, &m);
 	}
-	check_all(&mt, &m, nodes_reserved(&mas));
+	check_reserved(&mt, &m, nodes_reserved(&mas));
 	free_all(&mas, &m, &r);
 	free(object);
 	mas_destroy(&mas);
 	CHECK(mtree_empty(&mt));
-	mtree_destroy(&mt);
-	rcu_barrier();
-	CHECK(!nodes_allocated());
+	teardown(&mt, &m);
 
 	printf("  at %lx: %lu found, %lu did not fit, %lu freed, height %u\n", base,
 	       found, none, freed, height);
@@ -253,7 +249,7 @@ static void check_owners(void)
 		}
 		reserved += nodes_reserved(&workers[i].mas);
 	}
-	check_all(&shared, &m, reserved);
+	check_reserved(&shared, &m, reserved);
 	model_free(&m);
 }
 
@@ -264,7 +260,7 @@ static void *work(void *data)
 	struct object *object = NULL;
 
 	rcu_register_thread();
-	snprintf(context, sizeof(context), "thread %lu, seed %lu", w->id, seed);
+	snprintf(context, sizeof(context), "thread %lu", w->id);
 	for (unsigned long i = 1; i <= rounds; i++) {
 		unsigned long size = random_size(&r);
 
@@ -322,8 +318,6 @@ static void check_threads(const struct tree_kind *kind)
 		none += workers[i].none;
 		freed += workers[i].freed;
 	}
-	snprintf(context, sizeof(context), "%s tree, threads, seed %lu",
-		 kind->name, seed);
 	CHECK(mtree_empty(&shared));
 	mtree_destroy(&shared);
 	rcu_barrier();

@@ -57,19 +57,24 @@ static bool store(struct ma_state *mas, void *entry, struct use *use)
 
 	CHECK(use->taken <= use->asked);
 	CHECK(use->asked <= height * 3 + 1);
-	/* A tree without a node grows one, or gets another entry. */
+	/* Where there is no node, at most the root is new. */
 	CHECK(use->taken <= (height ? height * 3 : 1));
 	return true;
 }
 
 /*
  * Trees in which all nodes are full.  A store only reads the nodes on the ways to
- * the leaves that it changes: there can be no others than those to BORDER and the
- * index after it.  The other children of these are there, with nothing in them.
+ * the leaves that it changes.  So only those on the ways to BORDER and to the index
+ * after it need to be there; their other children are empty nodes.
  */
 #define BORDER	(ULONG_MAX / 2)
 
-enum nodes { ALL, BOTH_WAYS, WAY_TO_BORDER, WAY_AFTER_BORDER };
+enum nodes {
+	ALL,
+	BOTH_WAYS,		/* to BORDER, and to the index after it */
+	WAY_TO_BORDER,		/* at the right side */
+	WAY_AFTER_BORDER,	/* at the left side */
+};
 
 static enum maple_type type_at(struct maple_tree *mt, unsigned int height)
 {
@@ -188,8 +193,7 @@ static struct use store_most(const struct tree_kind *kind, unsigned int height)
 
 	MA_STATE(mas, &mt, BORDER, BORDER + 1);
 
-	snprintf(context, sizeof(context), "%s tree of height %u", kind->name,
-		 height);
+	snprintf(context, sizeof(context), "height %u", height);
 	mt_init_flags(&mt, kind->flags);
 	if (height)
 		full_tree(&mt, height, BOTH_WAYS);
@@ -246,10 +250,10 @@ static void check_height(const struct tree_kind *kind)
 	/* The largest direct map of any architecture */
 	double memory = BITS_PER_LONG == 64 ? 0x1p55 : 0x1p32;
 
-	snprintf(context, sizeof(context), "heights of %s tree", kind->name);
 	for (unsigned int h = 2; h <= MAPLE_HEIGHT_MAX; h++) {
 		double nodes = 2 * sizeof(struct maple_node);
 
+		snprintf(context, sizeof(context), "height %u", h);
 		for (int i = 0; i < h - 2; i++)
 			nodes *= mt_min_slots[type] + 1;
 		CHECK(nodes > memory || h <= MAPLE_PREALLOC_HEIGHT);
@@ -377,24 +381,22 @@ static void search_store(struct ma_state *mas, void *entry)
 
 	CHECK(store(mas, entry, &use));
 	check_occupancy(mas->tree);
-	if (height > SEARCH_HEIGHT)
-		return;
-
 	seen[height][use.type].nr++;
 	most = &seen[height][use.type].most;
 	most->asked = max(most->asked, use.asked);
 	most->taken = max(most->taken, use.taken);
 }
 
-/* In order, at random, or all full */
+enum how { IN_ORDER, AT_RANDOM, ALL_FULL, NR_HOW };
+
+/* An ALL_FULL tree above FULL_HEIGHT would be too large: that is built AT_RANDOM. */
 static unsigned long build(struct maple_tree *mt, struct rnd *r,
-			   unsigned int height)
+			   unsigned int height, enum how how)
 {
-	static unsigned long builds;
-	unsigned long entries = 0, how = builds++ % 3;
+	unsigned long entries = 0;
 
 	mtree_destroy(mt);
-	if (how == 2 && height <= FULL_HEIGHT) {
+	if (how == ALL_FULL && height <= FULL_HEIGHT) {
 		full_tree(mt, height, ALL);
 		entries = 1;
 		for (unsigned int h = 1; h <= height; h++)
@@ -403,8 +405,8 @@ static unsigned long build(struct maple_tree *mt, struct rnd *r,
 	}
 
 	while (mt_height(mt) < height) {
-		unsigned long index = (how ? rnd_below(r, 2 * entries + 20) :
-				       entries) * SPACE;
+		unsigned long index = (how == IN_ORDER ? entries :
+				       rnd_below(r, 2 * entries + 20)) * SPACE;
 
 		CHECK(!mtree_store_range(mt, index, index + WIDTH - 1,
 					 value(entries), GFP_KERNEL));
@@ -418,6 +420,7 @@ static void search(struct maple_tree *mt, struct rnd *r, unsigned int height,
 		   unsigned long stores)
 {
 	unsigned long entries = 0, builds = height > FULL_HEIGHT ? 6 : 60;
+	unsigned long built = 0;
 
 	MA_STATE(mas, mt, 0, 0);
 
@@ -425,8 +428,9 @@ static void search(struct maple_tree *mt, struct rnd *r, unsigned int height,
 		unsigned long index = 0, last = 0, asked = 0;
 		void *entry = NULL;
 
+		snprintf(context, sizeof(context), "height %u, store %lu", height, i);
 		if (mt_height(mt) != height || !(i % (stores / builds + 1)))
-			entries = build(mt, r, height);
+			entries = build(mt, r, height, built++ % NR_HOW);
 		for (int n = i % 2 ? 8 : 1; n; n--) {
 			struct use use;
 			void *e;
@@ -460,9 +464,6 @@ static void check_search(const struct tree_kind *kind)
 	for (unsigned int h = 1; h <= SEARCH_HEIGHT; h++) {
 		unsigned long most = 0;
 
-		snprintf(context, sizeof(context),
-			 "search in %s tree, height %u, seed %lu", kind->name,
-			 h, seed);
 		search(&mt, &r, h, stores[h] * rounds);
 		for (int t = 0; t < ARRAY_SIZE(store_type_names); t++)
 			most = max(most, seen[h][t].most.taken);

@@ -51,7 +51,7 @@ struct job {
 	struct job *next;
 	struct mapping *spare;	/* to be mapped */
 	struct mapping *dead;	/* to be freed afterwards */
-	unsigned long done;	/* jobs, before it was reserved for */
+	unsigned long done;	/* jobs of the VM, when it was submitted */
 	int nr;
 	struct request requests[REQUESTS];
 };
@@ -90,7 +90,7 @@ struct submitter {
 	struct vm *vms;
 	int nr_vms;
 	unsigned long jobs;
-	unsigned long built;	/* mappings of a large VM, when it is built */
+	unsigned long built;	/* requests so far, when a large VM is built */
 	bool build;
 	struct rnd r;
 	unsigned long refused;	/* reservations */
@@ -101,7 +101,7 @@ static long mappings;
 
 static struct mapping *new_mapping(void)
 {
-	CHECK(!kmem_cache_refuse);	/* nor malloc() */
+	CHECK(!kmem_cache_refuse);	/* The stub does not refuse calloc(). */
 	uatomic_inc(&mappings);
 	return calloc(1, sizeof(struct mapping));
 }
@@ -174,14 +174,12 @@ static struct job *prepare_job(struct submitter *s, struct vm *vm,
 	return job;
 }
 
-/* A job that is still queued at random, or NULL */
+/* At random, of those that are queued: there is one. */
 static struct job *take_any(struct vm *vm, struct rnd *r)
 {
 	struct job **p = &vm->queue;
 	struct job *job;
 
-	if (!vm->queued)
-		return NULL;
 	for (int n = rnd_below(r, vm->queued); n; n--)
 		p = &(*p)->next;
 	job = *p;
@@ -268,7 +266,7 @@ static void *submit(void *data)
 	struct submitter *s = data;
 
 	rcu_register_thread();
-	snprintf(context, sizeof(context), "submission, seed %lu", seed);
+	snprintf(context, sizeof(context), "submission");
 	for (unsigned long i = 0; i < s->jobs; i++) {
 		struct vm *vm = &s->vms[rnd_below(&s->r, s->nr_vms)];
 		int nr = s->build ? REQUESTS : 1 + rnd_below(&s->r, REQUESTS);
@@ -392,7 +390,8 @@ static void run_request(struct vm *vm, struct job *job, struct request *req)
 	mas_for_each(mas, m, last) {
 		m->next = job->dead;
 		job->dead = m;
-		unforeseen |= m->job >= job->done && m->job != vm->done;
+		/* The job with the number job->done may have been running then. */
+		unforeseen |= m->job > job->done && m->job != vm->done;
 	}
 
 	/* First the store that may need nodes: the rests are slots after it. */
@@ -400,7 +399,7 @@ static void run_request(struct vm *vm, struct job *job, struct request *req)
 	store_rest(vm, mas, left);
 	store_rest(vm, mas, right);
 	mas_unlock(mas);
-	/* That has allowed it again. */
+	/* mas_unlock() has cleared it. */
 	kmem_cache_refuse = true;
 
 	vm->maps += !!new;
@@ -542,9 +541,8 @@ static void *execute(void *data)
 			pthread_cond_broadcast(&vm->changed);
 			pthread_mutex_unlock(&vm->lock);
 
-			snprintf(context, sizeof(context),
-				 "VM at %lx, job %lu, seed %lu", vm->base,
-				 vm->done, seed);
+			snprintf(context, sizeof(context), "VM at %lx, job %lu",
+				 vm->base, vm->done);
 			run_job(vm, job);
 			free_job(job);
 
@@ -675,7 +673,6 @@ static void check_small(const struct tree_kind *kind)
 		submitters[i].jobs = rounds / SUBMITTERS;
 	}
 	run(vms, VMS, submitters, SUBMITTERS);
-	snprintf(context, sizeof(context), "%s tree, seed %lu", kind->name, seed);
 	report(vms, VMS, submitters);
 	for (int i = 0; i < VMS; i++)
 		destroy_vm(&vms[i]);
@@ -697,8 +694,6 @@ static void check_large(const struct tree_kind *kind)
 	submitters[0].build = true;
 	submitters[0].jobs = nr / 2 / REQUESTS + 1;
 	run(&vm, 1, submitters, 1);
-	snprintf(context, sizeof(context), "large %s tree, seed %lu", kind->name,
-		 seed);
 	built = check_pages(&vm, 0, vm.pages - 1);
 	CHECK(built >= nr);
 	CHECK(vm.split == submitters[0].built - 1);
@@ -707,8 +702,6 @@ static void check_large(const struct tree_kind *kind)
 	for (int i = 0; i < SUBMITTERS; i++)
 		submitters[i].jobs = rounds / 8;
 	run(&vm, 1, submitters, SUBMITTERS);
-	snprintf(context, sizeof(context), "large %s tree, seed %lu", kind->name,
-		 seed);
 	printf("  %lu mappings at first\n", built);
 	report(&vm, 1, submitters);
 	destroy_vm(&vm);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0+ */
 /*
- * A model to compare a maple tree with, for tests which get the tree itself with
- * this file.
+ * What programs that test the maple tree share.  They include the tree itself
+ * with this file.
  *
  * - The internal lock of a tree is a spinlock: a thread which holds it may not
  *   allocate, and the slab stub refuses every attempt.
  * - lockdep_assert() is real: it counts the times it was not met.
- * - A model is the sorted array of the entries of a tree.
- * - run_tests() is main() of a program of tests, which are made with each kind of
+ * - A model is the sorted array of the entries that a tree should have.
+ * - run_tests() is main() of a program, whose tests are made with each kind of
  *   tree.  The options are the same for all programs.
  */
 #ifndef _MAPLE_MODEL_H
@@ -24,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <pthread.h>
+#include <urcu/uatomic.h>
 #include <linux/spinlock.h>
 
 #define module_init(x)
@@ -31,7 +32,44 @@
 #define MODULE_AUTHOR(x)
 #define MODULE_DESCRIPTION(X)
 #define MODULE_LICENSE(x)
-#define dump_stack()	abort()
+#define dump_stack()	test_failed()
+
+/* -n and -s: how much is done, and where the random numbers begin */
+static unsigned long rounds = ROUNDS;
+static unsigned long seed = 1;
+
+/* What is being tested, and where that is, for the message when it fails. */
+static char running[128];
+static __thread char context[128];
+static unsigned long checks;
+
+static inline void print_context(void)
+{
+	fflush(stdout);
+	fprintf(stderr, "    in: %s, seed %lu, %s\n", running, seed, context);
+}
+
+/* The address sanitizer calls this when it ends the program. */
+void __asan_on_error(void);
+void __asan_on_error(void)
+{
+	print_context();
+}
+
+static inline void test_failed(void)
+{
+	print_context();
+	_exit(1);	/* exit() of liburcu may wait for us */
+}
+
+#define CHECK(cond) do {						\
+	if (!(cond)) {							\
+		fprintf(stderr, "FAILED %s:%d %s(): %s\n",		\
+			__FILE__, __LINE__, __func__, #cond);		\
+		test_failed();						\
+	}								\
+	uatomic_inc(&checks);						\
+} while (0)
 
 extern __thread bool kmem_cache_refuse;
 extern __thread unsigned long kmem_cache_refused;
@@ -69,24 +107,6 @@ static inline void model_spin_unlock(spinlock_t *lock)
 #include "../shared/maple-shim.c"
 
 static_assert(MAPLE_RANGE64_SLOTS == (sizeof(long) == 8 ? 16 : 32));
-
-/* Where a test is, for the message when it fails. */
-static __thread char context[128];
-static unsigned long checks;
-
-/* -n and -s: how much is done, and where the random numbers begin */
-static unsigned long rounds = ROUNDS;
-static unsigned long seed = 1;
-
-#define CHECK(cond) do {						\
-	if (!(cond)) {							\
-		fflush(stdout);						\
-		fprintf(stderr, "FAILED %s:%d %s(): %s\n    in: %s\n",	\
-			__FILE__, __LINE__, __func__, #cond, context);	\
-		_exit(1);	/* exit() of liburcu may wait for us */	\
-	}								\
-	uatomic_inc(&checks);						\
-} while (0)
 
 static const struct tree_kind {
 	const char *name;
@@ -237,6 +257,15 @@ static inline void model_free(struct model *m)
 	memset(m, 0, sizeof(*m));
 }
 
+/* What is in @part goes to @m, too, and @part is empty then. */
+static inline void model_add(struct model *m, struct model *part)
+{
+	for (unsigned long i = 0; i < part->nr; i++)
+		model_store(m, part->range[i].index, part->range[i].last,
+			    part->range[i].entry);
+	model_free(part);
+}
+
 /* The entries of @mt are those of @m, one by one. */
 static inline void model_check(const struct model *m, struct maple_tree *mt)
 {
@@ -298,12 +327,32 @@ static inline void check_tree(struct maple_tree *mt, const struct model *m)
 }
 
 /* And all nodes that are allocated are in it, or @reserved. */
-static inline void check_all(struct maple_tree *mt, const struct model *m,
-			     unsigned long reserved)
+static inline void check_reserved(struct maple_tree *mt, const struct model *m,
+				  unsigned long reserved)
 {
 	check_tree(mt, m);
 	rcu_barrier();
 	CHECK(nodes_allocated() == count_nodes(mt) + reserved);
+}
+
+static inline void check_all(struct maple_tree *mt, const struct model *m)
+{
+	check_reserved(mt, m, 0);
+}
+
+static inline void setup(struct maple_tree *mt, struct model *m,
+			 const struct tree_kind *kind)
+{
+	mt_init_flags(mt, kind->flags);
+	memset(m, 0, sizeof(*m));
+}
+
+static inline void teardown(struct maple_tree *mt, struct model *m)
+{
+	mtree_destroy(mt);
+	model_free(m);
+	rcu_barrier();
+	CHECK(!nodes_allocated());
 }
 
 struct test {
@@ -319,24 +368,26 @@ static inline bool parse_number(const char *arg, unsigned long *number)
 
 	errno = 0;
 	*number = strtoul(arg, &end, 0);
-	return isdigit(arg[0]) && !*end && !errno;
+	return isdigit((unsigned char)arg[0]) && !*end && !errno;
 }
 
 /* Returns false if it is not for @kind, or does not have @only in its name. */
 static inline bool run_test(const struct test *test,
 			    const struct tree_kind *kind, const char *only)
 {
-	clock_t start = clock();
-	char name[128];
+	struct timespec start, end;
 
-	snprintf(name, sizeof(name), "%s, %s tree", test->name, kind->name);
-	if (!strstr(name, only))
+	snprintf(running, sizeof(running), "%s, %s tree", test->name, kind->name);
+	if (!strstr(running, only))
 		return false;
 	if (test->gaps && !(kind->flags & MT_FLAGS_ALLOC_RANGE))
 		return false;
+	context[0] = '\0';
+	clock_gettime(CLOCK_MONOTONIC, &start);
 	test->run(kind);
-	printf("ok - %s (%.1f s)\n", name,
-	       (double)(clock() - start) / CLOCKS_PER_SEC);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	printf("ok - %s (%.1f s)\n", running, end.tv_sec - start.tv_sec +
+	       (end.tv_nsec - start.tv_nsec) / 1e9);
 	return true;
 }
 
@@ -365,7 +416,7 @@ static inline int run_tests(int argc, char **argv, const struct test *tests,
 		return 2;
 	}
 
-	setlinebuf(stdout);	/* A failing tree check aborts. */
+	setlinebuf(stdout);
 	rcu_register_thread();
 	maple_tree_init();
 	for (int t = 0; t < nr; t++)

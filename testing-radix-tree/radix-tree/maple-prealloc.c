@@ -26,22 +26,6 @@ static void ten_entries(struct maple_tree *mt, struct model *m)
 		other_store(mt, m, i * 10, i * 10 + 5, value(i + 1));
 }
 
-static void setup(struct maple_tree *mt, struct model *m,
-		  const struct tree_kind *kind)
-{
-	mt_init_flags(mt, kind->flags);
-	memset(m, 0, sizeof(*m));
-	snprintf(context, sizeof(context), "%s tree", kind->name);
-}
-
-static void teardown(struct maple_tree *mt, struct model *m)
-{
-	mtree_destroy(mt);
-	model_free(m);
-	rcu_barrier();
-	CHECK(!nodes_allocated());
-}
-
 /* Stores from the reservation, under the lock, without an allocation. */
 static int store_prealloc(struct ma_state *mas, void *entry)
 {
@@ -76,7 +60,7 @@ static void promise(struct ma_state *mas, struct model *m, void *entry)
 static void check_store(struct ma_state *mas, struct model *m, void *entry)
 {
 	promise(mas, m, entry);
-	check_all(mas->tree, m, 0);
+	check_all(mas->tree, m);
 }
 
 /* Nothing has been changed, and the state can be used again. */
@@ -91,7 +75,7 @@ static void check_failed(struct ma_state *mas, struct model *m, void *entry,
 	CHECK(mas->index == index && mas->last == last);
 	CHECK(mas->status == ma_start);
 	CHECK(nodes_reserved(mas) == nodes);
-	check_all(mas->tree, m, nodes);
+	check_reserved(mas->tree, m, nodes);
 }
 
 /*
@@ -243,9 +227,8 @@ static void check_scenario(const struct tree_kind *kind,
 			continue;
 
 		snprintf(context, sizeof(context),
-			 "%s tree, %s %lu, store [%lu, %lu] %p", kind->name,
-			 change->name, n, store->index, store->last,
-			 store->entry);
+			 "%s %lu, store [%lu, %lu] %p", change->name, n,
+			 store->index, store->last, store->entry);
 		mas_set_range(&job->mas, store->index, store->last);
 		CHECK(!mas_preallocate(&job->mas, store->entry, GFP_KERNEL));
 		change->make(&job->mt, &job->m, n);
@@ -379,8 +362,8 @@ static void check_state(const struct tree_kind *kind, const struct leave *leave,
 		struct job *job = &jobs[s];
 
 		snprintf(context, sizeof(context),
-			 "%s tree, left at %s, store [%lu, %lu] %p", kind->name,
-			 leave->name, store->index, store->last, store->entry);
+			 "left at %s, store [%lu, %lu] %p", leave->name,
+			 store->index, store->last, store->entry);
 		grow(&job->mt, &job->m, 100);
 		if (again)
 			CHECK(!mas_preallocate(&job->mas, store->entry,
@@ -408,9 +391,6 @@ static void check_empty_area(const struct tree_kind *kind)
 
 	MA_STATE(mas, &mt, 0, 0);
 
-	if (!(kind->flags & MT_FLAGS_ALLOC_RANGE))
-		return;
-
 	setup(&mt, &m, kind);
 	ten_entries(&mt, &m);
 	for (int i = 0; i < 500; i++) {
@@ -421,7 +401,7 @@ static void check_empty_area(const struct tree_kind *kind)
 		CHECK(!mas_store_prealloc(&mas, &m));
 		mas_unlock(&mas);
 	}
-	check_all(&mt, &m, 0);
+	check_all(&mt, &m);
 	teardown(&mt, &m);
 }
 
@@ -446,7 +426,7 @@ static void check_null(const struct tree_kind *kind)
 	CHECK(!store_prealloc(&mas, NULL));
 	CHECK(mas.index == 16 && mas.last == 29);
 	model_store(&m, 20, 25, NULL);
-	check_all(&mt, &m, 0);
+	check_all(&mt, &m);
 
 	/* The range is not wider after a failure: RCU mode needs a node. */
 	mas_set_range(&mas, 50, 55);
@@ -617,7 +597,7 @@ static void check_mas_store(const struct tree_kind *kind)
 		CHECK(xa_err(mas.node) == -ENOMEM);
 		CHECK(mas.index == index && mas.last == last);
 		CHECK(nodes_reserved(&mas) == nodes);
-		check_all(&mt, &m, nodes);
+		check_reserved(&mt, &m, nodes);
 		/* A top up which fails takes nothing away. */
 		CHECK(mas_preallocate(&mas, NULL, GFP_NOWAIT) == -ENOMEM);
 		CHECK(mas.status == ma_start);
@@ -644,9 +624,9 @@ static void check_mas_store(const struct tree_kind *kind)
 	} while (failures < 25);
 
 	nodes = nodes_reserved(&mas);
-	check_all(&mt, &m, nodes);
+	check_reserved(&mt, &m, nodes);
 	mas_destroy(&mas);
-	check_all(&mt, &m, 0);
+	check_all(&mt, &m);
 
 	/* Without a reservation mas_store() asks for memory again. */
 	CHECK(!mas_preallocate(&mas, NULL, GFP_KERNEL));
@@ -673,11 +653,11 @@ static void check_destroy(const struct tree_kind *kind)
 	setup(&mt, &m, kind);
 	ten_entries(&mt, &m);
 	CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
-	check_all(&mt, &m, MAPLE_PREALLOC_MAX);
+	check_reserved(&mt, &m, MAPLE_PREALLOC_MAX);
 	CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
-	check_all(&mt, &m, MAPLE_PREALLOC_MAX);
+	check_reserved(&mt, &m, MAPLE_PREALLOC_MAX);
 	mas_destroy(&mas);
-	check_all(&mt, &m, 0);
+	check_all(&mt, &m);
 
 	/* Under the lock too, when the tree has become another one */
 	CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
@@ -688,7 +668,7 @@ static void check_destroy(const struct tree_kind *kind)
 	mas_lock(&mas);
 	mas_destroy(&mas);
 	mas_unlock(&mas);
-	check_all(&mt, &m, 0);
+	check_all(&mt, &m);
 
 	/* What others call destroys it as well. */
 	mas_set_range(&mas, 20, 30);
@@ -697,14 +677,14 @@ static void check_destroy(const struct tree_kind *kind)
 	CHECK(!mas_store_gfp(&mas, &m, GFP_KERNEL));
 	mas_unlock(&mas);
 	model_store(&m, 20, 30, &m);
-	check_all(&mt, &m, 0);
+	check_all(&mt, &m);
 	mas_set(&mas, 25);
 	CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
 	mas_lock(&mas);
 	CHECK(mas_erase(&mas) == &m);
 	mas_unlock(&mas);
 	model_store(&m, 20, 30, NULL);
-	check_all(&mt, &m, 0);
+	check_all(&mt, &m);
 	teardown(&mt, &m);
 }
 
@@ -890,7 +870,7 @@ static void check_external(const struct tree_kind *kind)
 	CHECK(mas_store_prealloc(&mas, &m) == -ENOMEM);
 
 	mt.ma_flags &= ~MT_FLAGS_LOCK_EXTERN;
-	check_all(&mt, &m, 0);
+	check_all(&mt, &m);
 	teardown(&mt, &m);
 }
 
@@ -918,7 +898,7 @@ static void check_external_walk(const struct tree_kind *kind)
 	mt.ma_root = root;
 	model_store(&m, 10, 19, &m);
 	mt.ma_flags &= ~MT_FLAGS_LOCK_EXTERN;
-	check_all(&mt, &m, 0);
+	check_all(&mt, &m);
 	teardown(&mt, &m);
 }
 
@@ -937,8 +917,7 @@ static void check_random(const struct tree_kind *kind)
 
 		MA_STATE(mas, &mt, 0, 0);
 
-		snprintf(context, sizeof(context), "%s tree, seed %lu, round %lu",
-			 kind->name, seed, i);
+		snprintf(context, sizeof(context), "round %lu", i);
 		CHECK(!mas_preallocate(&mas, NULL, GFP_KERNEL));
 		for (int n = rnd_below(&r, 4); n; n--) {
 			random_range(&r, &range, large);
@@ -962,7 +941,7 @@ static void check_random(const struct tree_kind *kind)
 		if (!(i % 64))
 			check_tree(&mt, &m);
 	}
-	check_all(&mt, &m, 0);
+	check_all(&mt, &m);
 	teardown(&mt, &m);
 
 	printf("  height %u", height);
@@ -993,7 +972,6 @@ struct worker {
 	struct model m;
 	unsigned long min, max;
 	unsigned long id;
-	unsigned long splats;
 };
 
 static void *storer(void *data)
@@ -1002,7 +980,7 @@ static void *storer(void *data)
 	struct rnd r = rnd_seed(seed * 16 + w->id);
 
 	rcu_register_thread();
-	snprintf(context, sizeof(context), "thread %lu stores, seed %lu", w->id, seed);
+	snprintf(context, sizeof(context), "thread %lu stores", w->id);
 	for (unsigned long i = 0; i < rounds / 4; i++) {
 		unsigned long index = w->min + rnd_below(&r, PART - 8);
 		unsigned long last = index + rnd_below(&r, 8);
@@ -1033,7 +1011,6 @@ static void *storer(void *data)
 		CHECK(!store_prealloc(&mas, entry));
 		model_store(&w->m, index, last, entry);
 	}
-	w->splats = lockdep_splats;
 	rcu_unregister_thread();
 	return NULL;
 }
@@ -1044,7 +1021,7 @@ static void *grower(void *data)
 	struct rnd r = rnd_seed(seed * 16 + w->id);
 
 	rcu_register_thread();
-	snprintf(context, sizeof(context), "thread %lu grows, seed %lu", w->id, seed);
+	snprintf(context, sizeof(context), "thread %lu grows", w->id);
 	for (unsigned long i = 0; i < rounds / 2; i++) {
 		unsigned long index = w->min + rnd_below(&r, GROWN - 8);
 
@@ -1053,6 +1030,7 @@ static void *grower(void *data)
 		if (!rnd_below(&r, 1000))
 			other_store(w->mt, &w->m, w->min, w->max, NULL);
 	}
+	CHECK(!lockdep_splats);
 	rcu_unregister_thread();
 	return NULL;
 }
@@ -1080,20 +1058,145 @@ static void check_threads(const struct tree_kind *kind)
 		struct worker *w = &workers[i];
 
 		pthread_join(w->thread, NULL);
-		CHECK(!w->splats);
-		for (unsigned long n = 0; n < w->m.nr; n++)
-			model_store(&m, w->m.range[n].index, w->m.range[n].last,
-				    w->m.range[n].entry);
-		model_free(&w->m);
+		model_add(&m, &w->m);
 	}
-	check_all(&mt, &m, 0);
+	check_all(&mt, &m);
 	teardown(&mt, &m);
+}
+
+/*
+ * A range is always mapped: new mappings go over it, and cut those they meet at
+ * either end.  Whoever looks one up under RCU finds one all the time, also between
+ * the stores.  With the lock, there is no such time: these trees are there to
+ * compare.
+ */
+#define READERS		2
+#define MAPPED		200000UL
+#define MAPPED_SIZE	1000UL
+
+struct reader {
+	pthread_t thread;
+	struct maple_tree *mt;
+	struct rnd r;
+	unsigned long lookups;
+	unsigned long stop;
+};
+
+static void *reader(void *data)
+{
+	struct reader *rd = data;
+	bool lock = !mt_in_rcu(rd->mt);
+
+	MA_STATE(mas, rd->mt, 0, 0);
+
+	rcu_register_thread();
+	snprintf(context, sizeof(context), "lookups");
+	while (!uatomic_read(&rd->stop)) {
+		if (lock)
+			mas_lock(&mas);
+		else
+			rcu_read_lock();
+		for (int i = 0; i < 8; i++) {
+			mas_set(&mas, MAPPED + rnd_below(&rd->r, MAPPED_SIZE));
+			CHECK(mas_walk(&mas));
+		}
+		if (lock)
+			mas_unlock(&mas);
+		else
+			rcu_read_unlock();
+		uatomic_add(&rd->lookups, 8);
+	}
+	rcu_unregister_thread();
+	return NULL;
+}
+
+/*
+ * Only the first store may need nodes.  The rests are exact fits, and are made
+ * when nothing is reserved any more.
+ */
+static int map_over(struct maple_tree *mt, struct model *m, unsigned long index,
+		    unsigned long last, struct rnd *r)
+{
+	struct range range[3] = { { index, last, value(rnd(r)) } };
+	unsigned long refused = kmem_cache_refused;
+	int n = 1;
+
+	MA_STATE(mas, mt, 0, 0);
+
+	CHECK(!mas_preallocate(&mas, NULL, GFP_KERNEL));
+	mas_lock(&mas);
+	mas_set(&mas, index);
+	CHECK(mas_walk(&mas));
+	if (mas.index < index)
+		range[n++] = (struct range){ mas.index, index - 1, value(rnd(r)) };
+	mas_set(&mas, last);
+	CHECK(mas_walk(&mas));
+	if (mas.last > last)
+		range[n++] = (struct range){ last + 1, mas.last, value(rnd(r)) };
+	for (int i = 0; i < n; i++) {
+		mas_set_range(&mas, range[i].index, range[i].last);
+		CHECK(!mas_store_prealloc(&mas, range[i].entry));
+		CHECK(!i || mas.store_type == wr_exact_fit);
+		CHECK(!nodes_reserved(&mas));
+		model_store(m, range[i].index, range[i].last, range[i].entry);
+	}
+	mas_unlock(&mas);
+	CHECK(kmem_cache_refused == refused);
+	return n;
+}
+
+/* All readers have looked something up since. */
+static void wait_for_readers(struct reader *readers)
+{
+	for (int i = 0; i < READERS; i++) {
+		unsigned long before = uatomic_read(&readers[i].lookups);
+
+		while (uatomic_read(&readers[i].lookups) == before)
+			sched_yield();
+	}
+}
+
+static void check_readers(const struct tree_kind *kind)
+{
+	struct reader readers[READERS] = {};
+	struct rnd r = rnd_seed(seed);
+	unsigned long seen[4] = {};
+	struct maple_tree mt;
+	struct model m;
+
+	setup(&mt, &m, kind);
+	grow(&mt, &m, 500);
+	other_store(&mt, &m, MAPPED, MAPPED + MAPPED_SIZE - 1, value(1));
+	for (int i = 0; i < READERS; i++) {
+		readers[i].mt = &mt;
+		readers[i].r = rnd_seed(seed * 16 + i);
+		CHECK(!pthread_create(&readers[i].thread, NULL, reader,
+				      &readers[i]));
+	}
+	for (unsigned long i = 0; i < rounds / 4; i++) {
+		unsigned long index = rnd_below(&r, MAPPED_SIZE);
+		unsigned long last = index + rnd_below(&r, i % 100 ? 16 : MAPPED_SIZE);
+
+		if (!(i % 100))
+			wait_for_readers(readers);
+		seen[map_over(&mt, &m, MAPPED + index,
+			      MAPPED + min(last, MAPPED_SIZE - 1), &r)]++;
+	}
+	for (int i = 0; i < READERS; i++) {
+		uatomic_set(&readers[i].stop, 1);
+		pthread_join(readers[i].thread, NULL);
+	}
+	check_all(&mt, &m);
+	teardown(&mt, &m);
+	printf("  %lu without a rest, %lu with one, %lu with two; %lu and %lu lookups\n",
+	       seen[1], seen[2], seen[3], readers[0].lookups, readers[1].lookups);
+	CHECK(rounds < ROUNDS || (seen[1] && seen[2] && seen[3]));
 }
 
 static const struct test tests[] = {
 	{ "a store after others have changed the tree", check_scenarios },
 	{ "a state left anywhere", check_states },
-	{ "an empty area, found and stored", check_empty_area },
+	{ "an empty area, found and stored", check_empty_area, .gaps = true },
 	{ "a NULL that widens", check_null },
 	{ "-EINVAL", check_einval },
 	{ "-ENOMEM", check_enomem },
@@ -1105,6 +1208,7 @@ static const struct test tests[] = {
 	{ "external lock: no second walk", check_external_walk },
 	{ "random stores", check_random },
 	{ "threads", check_threads },
+	{ "lookups while mappings are split", check_readers },
 };
 
 int main(int argc, char **argv)

@@ -122,26 +122,22 @@ static void check_alone(const struct tree_kind *kind)
 	unsigned long seen[NR_OPS] = {};
 	struct rnd r = rnd_seed(seed);
 	unsigned int height = 0;
-	struct model m = {};
 	struct maple_tree mt;
+	struct model m;
 
-	mt_init_flags(&mt, kind->flags);
+	setup(&mt, &m, kind);
 	for (unsigned long i = 0; i < rounds; i++) {
-		snprintf(context, sizeof(context), "%s tree, seed %lu, round %lu",
-			 kind->name, seed, i);
+		snprintf(context, sizeof(context), "round %lu", i);
 		seen[change(&mt, &m, &r, 0, ULONG_MAX, i % 5000 >= 4000,
 			    true)]++;
 		height = max(height, mt_height(&mt));
 		if (!(i % GRACE))
-			check_all(&mt, &m, 0);
+			check_all(&mt, &m);
 		else if (!(i % 16))
 			check_tree(&mt, &m);
 	}
-	check_all(&mt, &m, 0);
-	mtree_destroy(&mt);
-	model_free(&m);
-	rcu_barrier();
-	CHECK(!nodes_allocated());
+	check_all(&mt, &m);
+	teardown(&mt, &m);
 
 	printf("  height %u", height);
 	for (int op = 0; op < NR_OPS; op++)
@@ -170,7 +166,7 @@ static void *work(void *data)
 	unsigned long min = w->id * PART;
 
 	rcu_register_thread();
-	snprintf(context, sizeof(context), "thread %lu, seed %lu", w->id, seed);
+	snprintf(context, sizeof(context), "thread %lu", w->id);
 	for (unsigned long i = 0; i < rounds; i++)
 		change(w->mt, &w->m, &r, min, min + PART - 1, !(i % 10), false);
 	rcu_unregister_thread();
@@ -180,12 +176,10 @@ static void *work(void *data)
 static void check_threads(const struct tree_kind *kind)
 {
 	struct worker workers[THREADS] = {};
-	struct model m = {};
 	struct maple_tree mt;
+	struct model m;
 
-	snprintf(context, sizeof(context), "%s tree, threads, seed %lu",
-		 kind->name, seed);
-	mt_init_flags(&mt, kind->flags);
+	setup(&mt, &m, kind);
 	for (int i = 0; i < THREADS; i++) {
 		struct worker *w = &workers[i];
 
@@ -197,16 +191,10 @@ static void check_threads(const struct tree_kind *kind)
 		struct worker *w = &workers[i];
 
 		pthread_join(w->thread, NULL);
-		for (unsigned long n = 0; n < w->m.nr; n++)
-			model_store(&m, w->m.range[n].index, w->m.range[n].last,
-				    w->m.range[n].entry);
-		model_free(&w->m);
+		model_add(&m, &w->m);
 	}
-	check_all(&mt, &m, 0);
-	mtree_destroy(&mt);
-	model_free(&m);
-	rcu_barrier();
-	CHECK(!nodes_allocated());
+	check_all(&mt, &m);
+	teardown(&mt, &m);
 }
 
 static const struct test tests[] = {
