@@ -12,9 +12,10 @@
 
 #include "maple-model.h"
 
-#define SEARCH_HEIGHT	6
-#define FULL_HEIGHT	4	/* 16^4 entries */
-#define SPACE		4096	/* indices from one entry to the next */
+/* With nodes of twice as many slots, trees of a lower height have as many nodes. */
+#define SEARCH_HEIGHT	(MAPLE_32BIT ? 4 : 6)
+#define FULL_HEIGHT	(MAPLE_32BIT ? 3 : 4)	/* 32^3, or 16^4 entries */
+#define SPACE		4096UL	/* indices from one entry to the next */
 #define WIDTH		10	/* indices of an entry */
 
 /* A store asks for nodes, and takes them. */
