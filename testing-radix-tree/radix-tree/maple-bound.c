@@ -12,9 +12,9 @@
 
 #include "maple-model.h"
 
-/* With nodes of twice as many slots, trees of a lower height have as many nodes. */
+/* With nodes of twice as many slots, lower trees have about as many nodes. */
 #define SEARCH_HEIGHT	(MAPLE_32BIT ? 4 : 6)
-#define FULL_HEIGHT	(MAPLE_32BIT ? 3 : 4)	/* 32^3, or 16^4 entries */
+#define FULL_HEIGHT	(MAPLE_32BIT ? 3 : 4)	/* 32^3, or 16^4 entries at most */
 #define SPACE		4096UL	/* indices from one entry to the next */
 #define WIDTH		10	/* indices of an entry */
 

@@ -46,7 +46,8 @@ static unsigned long checks;
 static inline void print_context(void)
 {
 	fflush(stdout);
-	fprintf(stderr, "    in: %s, seed %lu, %s\n", running, seed, context);
+	fprintf(stderr, "    in: %s, seed %lu%s%s\n", running, seed,
+		context[0] ? ", " : "", context);
 }
 
 /* The address sanitizer calls this when it ends the program. */
@@ -385,6 +386,7 @@ static inline bool run_test(const struct test *test,
 	context[0] = '\0';
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	test->run(kind);
+	CHECK(!lockdep_splats);
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	printf("ok - %s (%.1f s)\n", running, end.tv_sec - start.tv_sec +
 	       (end.tv_nsec - start.tv_nsec) / 1e9);
@@ -424,8 +426,8 @@ static inline int run_tests(int argc, char **argv, const struct test *tests,
 			run += run_test(&tests[t], &tree_kinds[k], only);
 	rcu_unregister_thread();
 	if (!run) {
-		fprintf(stderr, "%s: no test has \"%s\" in its name\n", argv[0],
-			only);
+		fprintf(stderr, "%s: no test to run has \"%s\" in its name\n",
+			argv[0], only);
 		return 2;
 	}
 	printf("%s: seed %lu, %lu checks passed\n", argv[0], seed, checks);

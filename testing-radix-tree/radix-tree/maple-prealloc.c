@@ -221,19 +221,20 @@ static void check_scenario(const struct tree_kind *kind,
 		const struct range *store = &stores[s];
 		struct job *job = &jobs[s];
 
+		snprintf(context, sizeof(context),
+			 "%s %lu, store [%lu, %lu] %p", change->name, n,
+			 store->index, store->last, store->entry);
 		setup_job(job, kind);
 		/* Large trees take time: only let all stores meet one that grew. */
 		if (n >= 1000 && change->make != grow && s % 6 != 1)
 			continue;
 
-		snprintf(context, sizeof(context),
-			 "%s %lu, store [%lu, %lu] %p", change->name, n,
-			 store->index, store->last, store->entry);
 		mas_set_range(&job->mas, store->index, store->last);
 		CHECK(!mas_preallocate(&job->mas, store->entry, GFP_KERNEL));
 		change->make(&job->mt, &job->m, n);
 		run_job(job, store);
 	}
+	snprintf(context, sizeof(context), "%s %lu", change->name, n);
 	finish_jobs();
 }
 
@@ -342,6 +343,7 @@ static const struct leave {
 static void check_state(const struct tree_kind *kind, const struct leave *leave,
 			bool again)
 {
+	snprintf(context, sizeof(context), "left at %s", leave->name);
 	for (int s = 0; s < ARRAY_SIZE(stores); s++) {
 		struct job *job = &jobs[s];
 		struct ma_state *mas = &job->mas;
@@ -370,6 +372,7 @@ static void check_state(const struct tree_kind *kind, const struct leave *leave,
 					       GFP_KERNEL));
 		run_job(job, store);
 	}
+	snprintf(context, sizeof(context), "left at %s", leave->name);
 	finish_jobs();
 }
 
@@ -1011,6 +1014,7 @@ static void *storer(void *data)
 		CHECK(!store_prealloc(&mas, entry));
 		model_store(&w->m, index, last, entry);
 	}
+	CHECK(!lockdep_splats);
 	rcu_unregister_thread();
 	return NULL;
 }
@@ -1030,7 +1034,6 @@ static void *grower(void *data)
 		if (!rnd_below(&r, 1000))
 			other_store(w->mt, &w->m, w->min, w->max, NULL);
 	}
-	CHECK(!lockdep_splats);
 	rcu_unregister_thread();
 	return NULL;
 }
@@ -1066,9 +1069,8 @@ static void check_threads(const struct tree_kind *kind)
 
 /*
  * A range is always mapped: new mappings go over it, and cut those they meet at
- * either end.  Whoever looks one up under RCU finds one all the time, also between
- * the stores.  With the lock, there is no such time: these trees are there to
- * compare.
+ * either end.  Whoever looks one up finds one, also between the stores.  Threads
+ * do so all the time: in RCU mode even during a store, else with the lock.
  */
 #define READERS		2
 #define MAPPED		200000UL
@@ -1110,6 +1112,23 @@ static void *reader(void *data)
 	return NULL;
 }
 
+/* At the ends of what has been stored, and next to them */
+static void check_mapped(struct maple_tree *mt, const struct range *range)
+{
+	unsigned long at[] = {
+		range->index - 1, range->index, range->last, range->last + 1
+	};
+
+	MA_STATE(mas, mt, 0, 0);
+
+	for (int i = 0; i < ARRAY_SIZE(at); i++) {
+		if (at[i] < MAPPED || at[i] >= MAPPED + MAPPED_SIZE)
+			continue;
+		mas_set(&mas, at[i]);
+		CHECK(mas_walk(&mas));
+	}
+}
+
 /*
  * Only the first store may need nodes.  The rests are exact fits, and are made
  * when nothing is reserved any more.
@@ -1138,6 +1157,7 @@ static int map_over(struct maple_tree *mt, struct model *m, unsigned long index,
 		CHECK(!mas_store_prealloc(&mas, range[i].entry));
 		CHECK(!i || mas.store_type == wr_exact_fit);
 		CHECK(!nodes_reserved(&mas));
+		check_mapped(mt, &range[i]);
 		model_store(m, range[i].index, range[i].last, range[i].entry);
 	}
 	mas_unlock(&mas);
@@ -1145,13 +1165,13 @@ static int map_over(struct maple_tree *mt, struct model *m, unsigned long index,
 	return n;
 }
 
-/* All readers have looked something up since. */
+/* Each has made a batch of lookups since. */
 static void wait_for_readers(struct reader *readers)
 {
 	for (int i = 0; i < READERS; i++) {
 		unsigned long before = uatomic_read(&readers[i].lookups);
 
-		while (uatomic_read(&readers[i].lookups) == before)
+		while (uatomic_read(&readers[i].lookups) < before + 16)
 			sched_yield();
 	}
 }
