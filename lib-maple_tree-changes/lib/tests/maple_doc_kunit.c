@@ -424,8 +424,8 @@ static void store_in_interrupt(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, foo_arm(foo));
 	i.foo = foo;
 	init_completion(&i.done);
-	hrtimer_setup(&i.timer, interrupt_comes, CLOCK_MONOTONIC, HRTIMER_MODE_REL_HARD);
-	hrtimer_start(&i.timer, us_to_ktime(100), HRTIMER_MODE_REL_HARD);
+	hrtimer_setup(&i.timer, interrupt_comes, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+	hrtimer_start(&i.timer, us_to_ktime(100), HRTIMER_MODE_REL);
 	wait_for_completion(&i.done);
 	hrtimer_cancel(&i.timer);
 	expect_item(test, &i.item);
