@@ -261,6 +261,7 @@ write()
 if [ -n "$only" ]; then
 	step "build the kernel" build_users
 	step "run the users" run_users
+	cp "$tmp/results" "$work/users.results"
 	write users users
 	exit
 fi
@@ -269,5 +270,6 @@ step "run the kernels" run_kernels
 step "run the users" run_users
 step "count instructions without the series" count base
 step "count instructions with the series" count series
+cp "$tmp/results" "$work/results"
 write stores numbers
 write users users
