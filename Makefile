@@ -11,6 +11,7 @@ help:			## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */  make \1	/p' Makefile | expand -t 22
 	@echo
 	@echo '  KERNEL=path     make tree: your own kernel tree (git) instead of build/linux-$(VERSION).y'
+	@echo '  DRAFT=1         make mbox: with the placeholder for the submitter'
 	@echo '  VERSION=X.Y     the series to work on, instead of $(VERSION)'
 
 deps:			## install the Debian packages that are needed (root or sudo, if any is missing)
@@ -50,7 +51,7 @@ export:			## write the tree's commits to patches/ and the directories by area
 check-export:		## compare these with the tree's commits
 	@scripts/export.sh --check
 
-mbox:			## write cover letter and patches to build/maple-prealloc.mbox; sends nothing
+mbox:			## write each part of the series as mails to build/PART.mbox; sends nothing
 	@scripts/mbox.sh
 
 clean:			## remove logs and all that was built; keep the kernel tree and the download

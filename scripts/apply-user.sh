@@ -30,7 +30,7 @@ git -C "$user" rev-parse -q --verify HEAD >/dev/null ||
 	die "$user has no commit yet. Make one: git add -A && git commit, there; then try again."
 
 patches=$top/patches/linux-$version.y
-ls "$patches"/*.patch >/dev/null 2>&1 ||
+ls "$patches"/*/*.patch >/dev/null 2>&1 ||
 	die "$user is Linux $version, and there is no series for that. There is one for:$(
 		cd "$top/patches" && for d in linux-*.y; do [ ! -d "$d" ] || printf ' %s' "${d#linux-}"; done). Take a tree of such a version."
 doing=$(busy "$user")
@@ -51,12 +51,12 @@ apply()
 	am_series "$user" HEAD && return
 	cat "$tmp/am.log" >&2
 	known=$(cat "$top/patches/linux-$version.y.base" 2>/dev/null) || known="Linux $version, as released"
-	die "$(basename "$am_failed") does not apply to HEAD of $user, because of: $(
+	die "$am_failed does not apply to HEAD of $user, because of: $(
 		sed -n 's/^error: patch failed: \(.*\):[0-9]*$/\1/p; s/^error: \([^:]*\): \(does not\|already\) .*/\1/p' "$tmp/am.log" |
 		sort -u | tr '\n' ' ')
 The tree is as it was. The series is known to apply to: $known.
 Check that out and try again, or, if the series is not in your tree already, merge by hand:
-	cd $user && git switch -c maple-prealloc && git am -3 $patches/*.patch"
+	cd $user && git switch -c maple-prealloc && git am -3 $patches/*/*.patch"
 }
 step "apply patches/linux-$version.y to $user" apply
 # No configuration of the user's may make this do more than it says.

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # check-patches.sh [all]: tests the patches of the series, one after another, in the work
-# tree build/per-patch of build/linux-X.Y.y: check-build.sh on each, and all suites,
-# check-static.sh and check-docs.sh on the last one; with `all', the suites and
-# check-static.sh on each. What has passed on the same sources is remembered in
+# tree build/per-patch of build/linux-X.Y.y: check-build.sh on each, all suites on the last
+# one of each part, check-static.sh and check-docs.sh on the last one; with `all', the suites
+# and check-static.sh on each. What has passed on the same sources is remembered in
 # build/stamp/.
 set -eu
 . "$(dirname "$0")/common.sh"
@@ -14,7 +14,8 @@ all) each='suites build static' ;;
 esac
 need_tree
 work=$build/per-patch
-trap 'exit 130' INT
+make_tmp
+ranges >"$tmp/ranges"
 
 # check LABEL COMMIT PROGRAM...: $kinds on that commit, and $whole on the series, two at the
 # same time. By xargs, since Ctrl-C does not reach what the shell starts with &.
@@ -32,15 +33,15 @@ check()
 
 kinds='suites build static' whole=
 check base base
-kinds=$each more=
-n=0 all=$(git -C "$tree" rev-list --count base..series)
-[ "$all" -gt 0 ] || die "branch series has no commit"
-for commit in $(git -C "$tree" rev-list --reverse base..series); do
-	n=$((n + 1))
-	if [ $n -eq "$all" ]; then
-		kinds="suites ${each#suites }" whole='static docs' more='xarray idr-test multiorder main'
-	fi
-	# shellcheck disable=SC2086 # words
-	check "$n/$all $(git -C "$tree" show -s --format=%s "$commit")" "$commit" \
-		maple-random maple-prealloc maple-bound maple-gpuva maple-alloc vma maple $more
-done
+series=$(git -C "$tree" rev-parse series)
+while read -r part from to; do
+	n=0 all=$(git -C "$tree" rev-list --count "$from..$to")
+	for commit in $(git -C "$tree" rev-list --reverse "$from..$to"); do
+		n=$((n + 1)) kinds=$each whole="" more=""
+		[ "$commit" != "$to" ] || kinds="suites ${each#suites }" more='xarray idr-test multiorder main'
+		[ "$commit" != "$series" ] || whole='static docs'
+		# shellcheck disable=SC2086 # words
+		check "$part $n/$all $(git -C "$tree" show -s --format=%s "$commit")" "$commit" \
+			maple-random maple-prealloc maple-bound maple-gpuva maple-alloc vma maple $more
+	done
+done <"$tmp/ranges"

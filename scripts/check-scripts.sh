@@ -25,7 +25,7 @@ no_machine()
 
 signed()
 {
-	unsigned=$(grep -L '^Signed-off-by: .* <.*@.*>' patches/*/*.patch) || :
+	unsigned=$(grep -L '^Signed-off-by: .* <.*@.*>' patches/*/*/*.patch) || :
 	[ -z "$unsigned" ] || { say "no Signed-off-by: (git rebase --signoff base, then make export)" "$unsigned"; return 1; }
 }
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Tests of `make tree KERNEL=path', on small repositories with the files of the base that
 # the series touches: whatever is wrong with a tree, the message says it, and the tree is
-# left as it was; if nothing is, there is one branch more, and nothing else.
+# left as it was; if nothing is, there is one branch more, and nothing else. And of git am
+# by hand, of all patches, and of those parts of them that one may want to apply.
 set -eu
 . "$(dirname "$0")/common.sh"
 need_tree
@@ -98,6 +99,55 @@ worktree()	{ kernel 18; $g worktree add -q "$tmp/19" -b other; dir=$tmp/19 g="gi
 no_identity()	{ kernel 20; $g config user.useConfigOnly true; $g config --unset user.name; $g config --unset user.email
 		  accepted maple-prealloc; grep -q 'no identity' "$tmp/said"; }
 
+# What these two fix is fixed upstream by `maple_tree: fix maple_range_64 crashes in RCU mode'
+# (Dimitris Charisis). They may have to give way to it, whole, or all of them but their tests.
+replaced='maple_tree: do not take metadata for a child when freeing in RCU mode
+maple_tree: do not clear the last slot of a node that is being freed'
+
+# hand: a fresh repository at the base.
+hand()
+{
+	rm -rf "$tmp/hand"
+	# shellcheck disable=SC2086 # words
+	borrow "$tree" base "$tmp/hand" $files
+	g="isolated_git -C $tmp/hand"
+	$g config user.name C
+	$g config user.email c@localhost
+}
+by_hand()	{ hand; $g am -q "$patches"/*/*.patch; $g diff --exit-code "$(git -C "$tree" rev-parse series)" work; }
+fixes_by_hand()	{ hand; $g am -q "$patches"/1-fixes/*.patch; $g diff --exit-code "$(git -C "$tree" rev-parse 1-fixes)" work; }
+
+# without_replaced [FILES]: all patches apply without those that are replaced, or with only
+# what these change in FILES. Says which ones do not, and shows what of them does not.
+without_replaced()
+{
+	hand
+	# When one has failed, what comes after it is tried all the same.
+	say '* merge=union' >>"$tmp/hand/.git/info/attributes"
+	left_out=0 failed=
+	for p in "$patches"/*/*.patch; do
+		subject=$(git mailinfo "$tmp/message" "$tmp/diff" <"$p" | sed -n 's/^Subject: //p')
+		include=
+		if say "$replaced" | grep -qxF -e "$subject"; then
+			left_out=$((left_out + 1))
+			[ $# -gt 0 ] || continue
+			include=--include=$1
+		fi
+		# shellcheck disable=SC2086 # nothing if it is empty
+		! $g am -q $include "$p" || continue
+		failed="$failed
+	${p#"$patches"/}"
+		$g am --abort
+		$g apply --reject "$p" || :
+		(cd "$tmp/hand" && find . -name '*.rej' -exec cat {} +)
+		$g reset -q --hard
+		$g clean -qfdx
+		$g am -q -3 "$p"
+	done
+	[ "$left_out" -eq "$(say "$replaced" | wc -l)" ] || { say "not all of these are there:" "$replaced"; return 1; }
+	[ -z "$failed" ] || { say "These do not apply; the hunks above have a context that is not there:$failed"; return 1; }
+}
+
 base=$(git -C "$tree" rev-parse base^0)
 # The files come from the patches, as users get them.
 files=$(git -C "$tree" diff --no-renames --name-only base series)
@@ -110,10 +160,10 @@ git -C "$tmp/kernel" config user.name C
 git -C "$tmp/kernel" config user.email c@localhost
 dir=$tmp/kernel
 commit 'a kernel'
-first_patch=$(basename "$(find "$patches" -name '*.patch' | sort | head -n 1)")
+first_patch=$(cd "$patches" && find . -name '*.patch' | sed 's,^\./,,' | sort | head -n 1)
 first_file=$(sed -n 's,^--- a/,,p' "$patches/$first_patch" | head -n 1)
 # The file that is touched for the first time by the latest patch.
-last_file=$(cat "$patches"/*.patch | sed -n 's,^--- a/,,p' | awk '!seen[$0]++' | tail -n 1)
+last_file=$(cat "$patches"/*/*.patch | sed -n 's,^--- a/,,p' | awk '!seen[$0]++' | tail -n 1)
 
 run_test 'KERNEL=: no such directory' no_directory
 run_test 'KERNEL=: not a kernel tree' no_kernel
@@ -136,3 +186,7 @@ run_test "KERNEL=: the user's hooks and configuration" configured
 run_test 'KERNEL=: shallow clone, detached HEAD' shallow
 run_test 'KERNEL=: linked work tree' worktree
 run_test 'KERNEL=: no identity' no_identity
+run_test 'git am: all patches by hand' by_hand
+run_test 'git am: 1-fixes by itself' fixes_by_hand
+run_test 'git am: without what upstream replaces' without_replaced
+run_test 'git am: with only lib/ of what upstream replaces' without_replaced 'lib/*'

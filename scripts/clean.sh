@@ -6,6 +6,6 @@
 set -eu
 . "$(dirname "$0")/common.sh"
 rm -rf "$build"/log "$build"/stamp "$build"/obj-* "$build"/per-patch "$build"/tmp.* \
-	"$build"/bench "$build"/kunit "$build"/kernel "$build"/mutants "$build"/maple-prealloc.mbox
+	"$build"/bench "$build"/kunit "$build"/kernel "$build"/mutants "$build"/*.mbox
 [ ! -d "$tree" ] || git -C "$tree" worktree prune
 say "removed the output in build/; kept the kernel tree and the download"

@@ -120,9 +120,42 @@ busy()
 # changes REPOSITORY: its changed tracked files, without refreshing its index.
 changes() { GIT_OPTIONAL_LOCKS=0 git -C "$1" status --porcelain --untracked-files=no; }
 
+# The parts of the series are the directories in patches/linux-X.Y.y, in sorted order. In our
+# tree each ends at a branch of its name; the last one, and so the series, at `series'.
+parts() { find "$patches" -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort; }
+branches() { parts | sed '$s/.*/series/'; }
+
+# ranges: PART FROM TO, a line for each part: its commits are FROM..TO. Fails with a message
+# if there are no such commits.
+ranges()
+(
+	[ -n "$(parts)" ] || die "there is no part of the series, which would be a directory, in ${patches#"$top"/}"
+	under=base from=$(git -C "$tree" rev-parse base^0)
+	parts | sed 's/.*/& &/; $s/ .*/ series/' | while read -r part branch; do
+		to=$(git -C "$tree" rev-parse -q --verify "refs/heads/$branch^0") ||
+			die "branch $branch is missing in build/linux-$version.y. It must be at the last commit of $part: git -C build/linux-$version.y branch $branch COMMIT"
+		{ git -C "$tree" merge-base --is-ancestor "$from" "$to" && [ "$from" != "$to" ]; } ||
+			die "branch $branch of build/linux-$version.y is not on top of $under. Move the one that is wrong to the last commit of its part: git -C build/linux-$version.y branch -f NAME COMMIT"
+		say "$part $from $to"
+		under=$branch from=$to
+	done
+)
+
+# patch_sums: differs when a patch does.
+patch_sums() { (cd "$patches" && sha256sum -- */*.patch); }
+
+# mark_applied SUMS: the branches of our tree are what the patches with these SUMS give.
+mark_applied()
+{
+	for mark in $(branches); do
+		git -C "$tree" update-ref "refs/tags/applied-$mark" "refs/heads/$mark"
+	done
+	say "$1" >"$tree/.git/applied-patches"
+}
+
 # am_series REPOSITORY COMMIT: the series on top of COMMIT, made in $tmp/am, branch
-# `work', out of REPOSITORY's sight. Fails with $am_failed being the patch, and
-# git's words in $tmp/am.log.
+# `work', and a branch named as each part at its end, out of REPOSITORY's sight. Fails
+# with $am_failed being the patch, and git's words in $tmp/am.log.
 am_series()
 {
 	# Without an identity (a CI machine), git am could not commit.
@@ -131,12 +164,17 @@ am_series()
 		say "   git has no identity here (user.name, user.email): committing as ${am_ident% * *}"
 	}
 	# shellcheck disable=SC2046 # words: kernel file names have no spaces
-	borrow "$1" "$2" "$tmp/am" $(sed -n 's,^--- a/,,p; s,^+++ b/,,p' "$patches"/*.patch | sort -u)
-	for am_failed in "$patches"/*.patch; do
-		GIT_COMMITTER_NAME=${am_ident%% <*} \
-		GIT_COMMITTER_EMAIL=$(say "$am_ident" | sed 's/.*<\(.*\)>.*/\1/') \
-			isolated_git -C "$tmp/am" am -q --committer-date-is-author-date \
-			"$am_failed" >"$tmp/am.log" 2>&1 || return 1
+	borrow "$1" "$2" "$tmp/am" $(sed -n 's,^--- a/,,p; s,^+++ b/,,p' "$patches"/*/*.patch | sort -u)
+	for am_part in $(parts); do
+		for am_file in "$patches/$am_part"/*.patch; do
+			[ -f "$am_file" ] || continue
+			am_failed=${am_file#"$patches"/}
+			GIT_COMMITTER_NAME=${am_ident%% <*} \
+			GIT_COMMITTER_EMAIL=$(say "$am_ident" | sed 's/.*<\(.*\)>.*/\1/') \
+				isolated_git -C "$tmp/am" am -q --committer-date-is-author-date \
+				"$am_file" >"$tmp/am.log" 2>&1 || return 1
+		done
+		isolated_git -C "$tmp/am" branch -q "$am_part"
 	done
 }
 
@@ -184,4 +222,20 @@ borrow()
 	isolated_git -C "$borrow_to" config core.sparseCheckoutCone false
 	printf '/%s\n' "$@" >"$borrow_to/.git/info/sparse-checkout"
 	isolated_git -C "$borrow_to" read-tree -mu HEAD
+}
+
+# small_project FILE...: a copy of the project in $tmp/project, with a repository that borrow
+# makes for a kernel tree: all its branches, but of its files only what the series changes,
+# and these FILEs.
+small_project()
+{
+	mkdir -p "$tmp/project/build"
+	(cd "$top" && cp -R scripts patches cover-letter.txt "$tmp/project")
+	small=$tmp/project/build/linux-$version.y
+	# shellcheck disable=SC2046 # words
+	borrow "$tree" series "$small" "$@" $(git -C "$tree" diff --no-renames --name-only base series)
+	isolated_git -C "$small" branch -q -m work series
+	git -C "$tree" for-each-ref --format='update %(refname) %(objectname)' refs/tags refs/heads |
+		isolated_git -C "$small" update-ref --stdin
+	cp "$tree/.git/applied-patches" "$small/.git"
 }

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Writes branch `series' of build/linux-X.Y.y to patches/linux-X.Y.y/ and, by area,
-# to lib-maple_tree-changes/, Documentation-core-api/ and testing-radix-tree/.
+# Writes branch `series' of build/linux-X.Y.y to the parts in patches/linux-X.Y.y/ and, by
+# area, to lib-maple_tree-changes/, Documentation-core-api/ and testing-radix-tree/. What else
+# is in the directory of a part, its cover letter, stays.
 # --check: only compares; what differs goes to stdout, and the status is 1.
 set -eu
 . "$(dirname "$0")/common.sh"
@@ -12,15 +13,20 @@ name=linux-$version.y
 old=build/before-export
 
 base=$(git -C "$tree" rev-parse base^0)
+ranges >"$tmp/ranges"
 borrow "$tree" series "$tmp/git"
 git="isolated_git -C $tmp/git -c core.abbrev=12"
 base_name=$($git log -1 --format=%s "$base")
 [ -z "$($git rev-list --merges "$base..work")" ] || die "branch series of build/$name has a merge: a series must be linear (git rebase base)"
 
 # No numbers in the subjects: a patch must not change when another is added.
-mkdir -p "$tmp/new/patches/$name"
-$git format-patch -q --zero-commit --no-signature --no-numbered \
-	-o "$tmp/new/patches/$name" "$base..work"
+while read -r part from to; do
+	mkdir -p "$tmp/new/patches/$name"
+	cp -R "$patches/$part" "$tmp/new/patches/$name"
+	rm -f "$tmp/new/patches/$name/$part"/*.patch
+	$git format-patch -q --zero-commit --no-signature --no-numbered \
+		-o "$tmp/new/patches/$name/$part" "$from..$to"
+done <"$tmp/ranges"
 say "$base_name" >"$tmp/new/patches/$name.base"
 
 # What the series adds is there whole, what it changes as a diff.
@@ -81,8 +87,7 @@ write()
 		[ ! -e "$tmp/new/$d" ] || mv "$tmp/new/$d" "$top/$d"
 	done
 	# Patches and tree agree now: `make tree' has nothing to do.
-	git -C "$tree" tag -f applied series >/dev/null
-	(cd "$patches" && sha256sum -- *.patch) >"$tree/.git/applied-patches"
+	mark_applied "$(patch_sums)"
 	say "patches/$name: $(find "$patches" -name '*.patch' | wc -l) patches on $base_name. What was there before is in $old."
 	gone=$(cd "$top/$old" && find . -type f | while read -r f; do [ -e "$top/$f" ] || say "	$f"; done)
 	[ -z "$gone" ] || say "no longer part of it:
