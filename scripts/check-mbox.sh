@@ -10,8 +10,14 @@ make_tmp
 export GIT_CONFIG_GLOBAL="$tmp/config" GIT_CONFIG_NOSYSTEM=1
 unset GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL EMAIL DRAFT
 
-# submitter NAME EMAIL: what git's configuration says from now on.
-submitter() { printf '[user]\n\tname = %s\n\temail = %s\n' "$1" "$2" >"$tmp/config"; }
+# submitter NAME EMAIL: what git's configuration says from now on, and what sed has to do
+# to make our patches his.
+submitter()
+{
+	printf '[user]\n\tname = %s\n\temail = %s\n' "$1" "$2" >"$tmp/config"
+	us='[^:<]* <[^>]*[@.]example>'
+	edit="s/^$us/$1 <$2>/; s/^Signed-off-by: $us/Signed-off-by: $1 <$2>/"
+}
 
 # mbox: writes the mboxes to $tmp/out.
 mbox()
@@ -24,8 +30,8 @@ mbox()
 # describe REPOSITORY FROM TO: tree, author, date and message of each patch.
 describe() { isolated_git -C "$1" log --reverse --format='%T%n%an <%ae> %aI%n%B' "$2..$3"; }
 
-# same_parts [EDIT]: the parts, applied one upon the other, are those of the tree, in which
-# sed has made the change EDIT.
+# same_parts [EDIT]: the parts, applied one upon the other, are those of the tree, as the
+# submitter's, and with EDIT.
 same_parts()
 {
 	# b4 wants a repository, an identity and a home.
@@ -43,7 +49,7 @@ same_parts()
 			b4 --offline-mode am -o "$tmp/b4" -m "$tmp/out/$part.mbox" "$id")
 		old=$(git -C "$tmp/git" rev-parse work)
 		isolated_git -C "$tmp/git" am -q "$tmp"/b4/*.mbx
-		describe "$small" "$from" "$to" | sed -e "${1-}" >"$tmp/want"
+		describe "$small" "$from" "$to" | sed -e "$edit" -e "${1-}" >"$tmp/want"
 		describe "$tmp/git" "$old" work | diff "$tmp/want" -
 		[ -s "$tmp/want" ]
 		# And the cover letter is there, whole, with what it applies to: the mails of
@@ -82,12 +88,11 @@ draft()
 	diff -r "$tmp/before" "$tmp/out"
 }
 
-us='[^:<]* <[^>]*[@.]example>'
 submitted()
 {
 	submitter 'Zoë B. Ünal' zoe@unal.test
 	mbox
-	same_parts "s/^$us/Zoë B. Ünal <zoe@unal.test>/; s/^Signed-off-by: $us/Signed-off-by: Zoë B. Ünal <zoe@unal.test>/"
+	same_parts
 	# The mails are from her, too, in a way that mail programs can read.
 	grep -ah '^From: ' "$tmp"/out/*.mbox | sort -u | tee "$tmp/from"
 	! grep -q '[^ -~]' "$tmp/from" || return 1
@@ -100,16 +105,15 @@ for line in sys.stdin: print(make_header(decode_header(line.strip())))' <"$tmp/f
 # The last patch is somebody else's: he stays its author.
 another()
 {
+	submitter She she@her.test
 	s="isolated_git -C $small"
 	by='He <he@him.test>'
 	commit=$($s cat-file commit series | sed "s/^author $us/author $by/; s/^Signed-off-by: $us/Signed-off-by: $by/" |
 		$s hash-object -t commit -w --stdin)
 	$s update-ref refs/heads/series "$commit"
 	(tree=$small; ranges) >"$tmp/ranges"
-	submitter She she@her.test
 	mbox
-	same_parts "s/^$us/She <she@her.test>/; s/^Signed-off-by: $us/Signed-off-by: She <she@her.test>/
-		s/^Signed-off-by: He .*/&\\nSigned-off-by: She <she@her.test>/"
+	same_parts 's/^Signed-off-by: He .*/&\nSigned-off-by: She <she@her.test>/'
 	# All mails are from her; that he is the author is in the one of this patch.
 	grep -ah '^From: ' "$tmp"/out/*.mbox | sort | uniq -c | sort -n | tee "$tmp/from"
 	[ "$(sed 's/^ *//' "$tmp/from" | tr '\n' ' ')" = "1 From: $by $(cat "$tmp"/out/*.mbox | grep -ac '^From 0') From: She <she@her.test> " ]

@@ -142,10 +142,10 @@ without_replaced()
 		(cd "$tmp/hand" && find . -name '*.rej' -exec cat {} +)
 		$g reset -q --hard
 		$g clean -qfdx
-		$g am -q -3 "$p"
+		$g am -q -3 "$p" || break
 	done
-	[ "$left_out" -eq "$(say "$replaced" | wc -l)" ] || { say "not all of these are there:" "$replaced"; return 1; }
 	[ -z "$failed" ] || { say "These do not apply; the hunks above have a context that is not there:$failed"; return 1; }
+	[ "$left_out" -eq "$(say "$replaced" | wc -l)" ] || { say "not all of these are there:" "$replaced"; return 1; }
 }
 
 base=$(git -C "$tree" rev-parse base^0)

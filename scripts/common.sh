@@ -122,14 +122,14 @@ changes() { GIT_OPTIONAL_LOCKS=0 git -C "$1" status --porcelain --untracked-file
 
 # The parts of the series are the directories in patches/linux-X.Y.y, in sorted order. In our
 # tree each ends at a branch of its name; the last one, and so the series, at `series'.
-parts() { find "$patches" -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort; }
+parts() { find "$patches" -mindepth 1 -maxdepth 1 -type d -printf '%f\n' 2>/dev/null | sort; }
 branches() { parts | sed '$s/.*/series/'; }
 
 # ranges: PART FROM TO, a line for each part: its commits are FROM..TO. Fails with a message
 # if there are no such commits.
 ranges()
 (
-	[ -n "$(parts)" ] || die "there is no part of the series, which would be a directory, in ${patches#"$top"/}"
+	[ -n "$(parts)" ] || die "${patches#"$top"/} has no parts: make a directory there for each"
 	under=base from=$(git -C "$tree" rev-parse base^0)
 	parts | sed 's/.*/& &/; $s/ .*/ series/' | while read -r part branch; do
 		to=$(git -C "$tree" rev-parse -q --verify "refs/heads/$branch^0") ||

@@ -3,9 +3,9 @@
 # mbox.sh [DIRECTORY]: writes each part of the series as it would be mailed, to PART.mbox in
 # DIRECTORY, or build/: its cover letter (first line: subject) as 0/N, then the patches;
 # threaded, with recipients from get_maintainer.pl, and what it applies to. Sends nothing.
-# The mails are from whoever runs this, as git knows him. Where our commits have an address
-# in .example, a domain that nobody has (RFC 2606), they get his; who has such an address
-# himself is refused, but with DRAFT=1. The same series gives the same files.
+# The mails are from whoever runs this, as git knows him: he takes the place of the authors
+# whose address is in .example, a domain that nobody has (RFC 2606). Without a name, or with
+# such an address, he is refused, unless DRAFT=1. The same series gives the same files.
 set -eu
 . "$(dirname "$0")/common.sh"
 need_tree
@@ -23,12 +23,11 @@ case $name/$email in
 *) placeholder=yes ;;
 esac
 if [ "$placeholder" ]; then
-	[ "${DRAFT:-}" ] || die "a posting carries its sender's name in From and Signed-off-by, but git's user.name and user.email are ${name:-(none)} and ${email:-(none)}, which is nobody. Set yours:
+	[ "${DRAFT:-}" ] || die "a posting carries its sender's name in From and Signed-off-by. In git's configuration it is ${name:-(nothing)} <${email:-(nothing)}>, which is no person. Set yours:
 	git config --global user.name 'Your Name'
 	git config --global user.email 'your address'
 or write a draft, which must not be sent: make mbox DRAFT=1"
-	name=$(git -C "$tree" log -1 --format=%an series)
-	email=$(git -C "$tree" log -1 --format=%ae series)
+	name=${name:-Nobody} email=${email:-nobody@nowhere.example}
 fi
 export GIT_COMMITTER_NAME="$name" GIT_COMMITTER_EMAIL="$email"
 host=${email#*@}
