@@ -6,12 +6,13 @@
 # for it, as they are today and with a maple tree (scripts/bench/users_bench.c). Prints
 # tables, and writes them to bench/numbers.txt and bench/users.txt, and plots to
 # bench/stores.svg and bench/users.svg. A goal that is missed is no error. ROUNDS=N: how
-# often each kernel is run, instead of 3. `bench.sh users' measures the users only.
+# often each kernel is run, instead of 3. `bench.sh users' measures the users only;
+# `bench.sh instructions' counts the instructions only, after each part, and prints them.
 set -eu
 . "$(dirname "$0")/common.sh"
 rounds=${ROUNDS:-3} only=${1:-}
 case $rounds in ''|*[!0-9]*|0*) die "ROUNDS=$rounds is not a number above 0" ;; esac
-case $only in ''|users) ;; *) die "usage: bench.sh [users]" ;; esac
+case $only in ''|users|instructions) ;; *) die "usage: bench.sh [users|instructions]" ;; esac
 [ "$(uname -m)" = x86_64 ] || die "this needs an x86-64 machine: UML has no other"
 for c in valgrind gnuplot qemu-system-x86_64; do
 	command -v $c >/dev/null || die "$c is missing: run \`make deps' first"
@@ -222,6 +223,28 @@ count()
 		"$tmp/counts" "$tmp/instructions" >>"$tmp/results"
 }
 
+# instructions: per store of each type, and as a multiple of the base
+instructions()
+{
+	awk '
+	{ for (i = 1; i <= NF; i++) { split($i, f, "="); v[f[1]] = f[2] } }
+	v["commit"] != last { commits[++n] = last = v["commit"] }
+	n == 1 { types[++m] = v["type"]; stores[v["type"]] = v["stores"] }
+	{ per[v["commit"], v["type"]] = v["instructions"] / v["stores"]; v["stores"] == stores[v["type"]] || mixed = 1 }
+	END {
+		printf "%-16s %8s", "instructions", "stores"
+		for (c = 1; c <= n; c++) printf " %16s", commits[c]
+		print ""
+		for (t = 1; t <= m; t++) {
+			printf "%-16s %8d", types[t], stores[types[t]]
+			for (c = 1; c <= n; c++)
+				printf " %8.1f (%5.3f)", per[commits[c], types[t]], per[commits[c], types[t]] / per[commits[1], types[t]]
+			print ""
+		}
+		if (mixed) { print "the commits do not make the same stores"; exit 1 }
+	}' "$tmp/results"
+}
+
 sizes()
 {
 	for f in maple_tree.o vmlinux; do
@@ -258,6 +281,11 @@ write()
 }
 
 : >"$tmp/results"
+if [ "$only" = instructions ]; then
+	for c in base $(branches); do step "count instructions of $c" count "$c"; done
+	instructions
+	exit
+fi
 if [ -n "$only" ]; then
 	step "build the kernel" build_users
 	step "run the users" run_users

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # check-patches.sh [all]: tests the patches of the series, one after another, in the work
-# tree build/per-patch of build/linux-X.Y.y: check-build.sh on each, all suites on the last
-# one of each part, check-static.sh and check-docs.sh on the last one; with `all', the suites
-# and check-static.sh on each. What has passed on the same sources is remembered in
-# build/stamp/.
+# tree build/per-patch of build/linux-X.Y.y: check-build.sh on each, the suites on the last
+# one of the first part, which stands by itself, and on the last one of all, that one with
+# check-static.sh and check-docs.sh; with `all', the suites and check-static.sh on each. What
+# has passed on the same sources is remembered in build/stamp/.
 set -eu
 . "$(dirname "$0")/common.sh"
 case ${1-} in
@@ -34,12 +34,15 @@ check()
 kinds='suites build static' whole=
 check base base
 series=$(git -C "$tree" rev-parse series)
+first=$(sed -n '1s/.* //p' "$tmp/ranges")
 while read -r part from to; do
 	n=0 all=$(git -C "$tree" rev-list --count "$from..$to")
 	for commit in $(git -C "$tree" rev-list --reverse "$from..$to"); do
 		n=$((n + 1)) kinds=$each whole="" more=""
-		[ "$commit" != "$to" ] || kinds="suites ${each#suites }" more='xarray idr-test multiorder main'
-		[ "$commit" != "$series" ] || whole='static docs'
+		case $commit in
+		"$series") kinds="suites ${each#suites }" whole='static docs' more='xarray idr-test multiorder main' ;;
+		"$first") kinds="suites ${each#suites }" ;;
+		esac
 		# shellcheck disable=SC2086 # words
 		check "$part $n/$all $(git -C "$tree" show -s --format=%s "$commit")" "$commit" \
 			maple-random maple-prealloc maple-bound maple-gpuva maple-alloc vma maple $more

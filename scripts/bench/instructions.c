@@ -202,7 +202,6 @@ int main(void)
 		/* And small trees, from one entry to all and back. */
 		for (unsigned long i = 0; i < 200; i++) {
 			store(&mt, 0, ULONG_MAX, i % 2 ? xa_mk_value(i) : NULL);
-			store(&mt, 0, ULONG_MAX, NULL);
 			store(&mt, 0, i % 3, xa_mk_value(i));
 			store(&mt, 1, 1 + rnd(9), xa_mk_value(i));
 		}
