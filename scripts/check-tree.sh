@@ -101,7 +101,7 @@ no_identity()	{ kernel 20; $g config user.useConfigOnly true; $g config --unset 
 
 # What these two fix is fixed upstream by `maple_tree: fix maple_range_64 crashes in RCU mode'
 # (Dimitris Charisis). They may have to give way to it, whole, or all of them but their tests.
-replaced='maple_tree: do not take metadata for a child when freeing in RCU mode
+replaced='maple_tree: do not treat metadata as a child when freeing in RCU mode
 maple_tree: do not clear the last slot of a node that is being freed'
 
 # hand: a fresh repository at the base.

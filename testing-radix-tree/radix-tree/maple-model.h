@@ -34,11 +34,11 @@
 #define MODULE_LICENSE(x)
 #define dump_stack()	test_failed()
 
-/* -n and -s: how much is done, and where the random numbers begin */
+/* -n and -s: the number of rounds, and the seed for the random numbers */
 static unsigned long rounds = ROUNDS;
 static unsigned long seed = 1;
 
-/* What is being tested, and where that is, for the message when it fails. */
+/* The current test, and the position in it, to print if it fails */
 static char running[128];
 static __thread char context[128];
 static unsigned long checks;
@@ -60,7 +60,7 @@ void __asan_on_error(void)
 static inline void test_failed(void)
 {
 	print_context();
-	_exit(1);	/* exit() of liburcu may wait for us */
+	_exit(1);	/* exit() may wait for us in liburcu */
 }
 
 #define CHECK(cond) do {						\
@@ -127,7 +127,7 @@ static const char * const store_type_names[] = {
 	[wr_slot_store] = "slot",
 };
 
-/* xorshift64: the same numbers everywhere for the same seed, one for a thread */
+/* xorshift64: a seed gives the same numbers everywhere; one for each thread */
 struct rnd {
 	u64 state;
 };
@@ -140,7 +140,7 @@ static inline u64 rnd(struct rnd *r)
 	return r->state;
 }
 
-/* In [0, n) */
+/* A random number in [0, n) */
 static inline unsigned long rnd_below(struct rnd *r, unsigned long n)
 {
 	return rnd(r) % n;
@@ -167,8 +167,8 @@ static inline void *value(unsigned long v)
 }
 
 /*
- * At random.  A tree grows as long as no store is @large; large ones are what
- * it takes to see all types of store in a small tree, and to collapse a high one.
+ * Choose a random range.  Without @large stores, a tree keeps growing.  Large stores
+ * are needed to get all store types in a small tree, and to collapse a high one.
  */
 static inline void random_range(struct rnd *r, struct range *range, bool large)
 {
@@ -258,7 +258,7 @@ static inline void model_free(struct model *m)
 	memset(m, 0, sizeof(*m));
 }
 
-/* What is in @part goes to @m, too, and @part is empty then. */
+/* Move the entries of @part to @m. */
 static inline void model_add(struct model *m, struct model *part)
 {
 	for (unsigned long i = 0; i < part->nr; i++)
@@ -267,7 +267,7 @@ static inline void model_add(struct model *m, struct model *part)
 	model_free(part);
 }
 
-/* The entries of @mt are those of @m, one by one. */
+/* Check that @mt has exactly the entries of @m. */
 static inline void model_check(const struct model *m, struct maple_tree *mt)
 {
 	MA_STATE(mas, mt, 0, 0);
@@ -286,7 +286,7 @@ static inline void model_check(const struct model *m, struct maple_tree *mt)
 	CHECK(i == m->nr);
 }
 
-/* A node is freed with kmem_cache_free() or with kfree(). */
+/* Nodes are freed with kmem_cache_free() or kfree(): only the sum is reliable. */
 static inline unsigned long nodes_allocated(void)
 {
 	return nr_allocated + kmalloc_nr_allocated;
@@ -318,7 +318,7 @@ static inline unsigned long count_nodes(struct maple_tree *mt)
 	return nodes;
 }
 
-/* The tree is sound, and holds what the model holds. */
+/* Check that the tree is valid and matches the model. */
 static inline void check_tree(struct maple_tree *mt, const struct model *m)
 {
 	mtree_lock(mt);
@@ -362,7 +362,7 @@ struct test {
 	bool gaps;	/* only for trees that track gaps */
 };
 
-/* False unless @arg is a number and nothing else. */
+/* Returns false unless @arg is a number and nothing else. */
 static inline bool parse_number(const char *arg, unsigned long *number)
 {
 	char *end;
@@ -413,7 +413,7 @@ static inline int run_tests(int argc, char **argv, const struct test *tests,
 	}
 	if (!valid || optind < argc) {
 		fprintf(stderr, "usage: %s [-n ROUNDS] [-s SEED] [-t TEST]\n"
-			"ROUNDS: %d without -n; TEST: a part of its name\n",
+			"ROUNDS: %d by default; TEST: part of a test's name\n",
 			argv[0], ROUNDS);
 		return 2;
 	}
@@ -426,7 +426,7 @@ static inline int run_tests(int argc, char **argv, const struct test *tests,
 			run += run_test(&tests[t], &tree_kinds[k], only);
 	rcu_unregister_thread();
 	if (!run) {
-		fprintf(stderr, "%s: no test to run has \"%s\" in its name\n",
+		fprintf(stderr, "%s: no test has \"%s\" in its name\n",
 			argv[0], only);
 		return 2;
 	}

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0+
 /*
- * Random changes and iteration of a maple tree through the normal API, against a
- * model.
+ * Random changes to a maple tree, and iteration over it, through the normal API,
+ * checked against a model.
  *
- * What is wrong with a change in RCU mode shows when its nodes are freed: replay a
- * failing seed with a GRACE of 1 to see which change it was.
+ * In RCU mode, a bad change may only show when its nodes are freed.  To find the
+ * change, run the failing seed again with a GRACE of 1.
  */
 #define ROUNDS	20000
 
@@ -12,7 +12,7 @@
 #include <linux/kernel.h>
 #include <linux/rcupdate.h>
 
-/* What a reader loads may be replaced before it looks at it. */
+/* Lets a writer replace what a reader has loaded, before the reader uses it. */
 static void after_load(void);
 #undef rcu_dereference_check
 #define rcu_dereference_check(p, cond)					\
@@ -26,7 +26,7 @@ static void after_load(void);
 
 #include "maple-model.h"
 
-#define GRACE	256	/* rounds until a grace period has to pass */
+#define GRACE	256	/* rounds between waits for a grace period */
 
 enum op {
 	OP_STORE,
@@ -56,7 +56,7 @@ static enum op random_op(struct rnd *r)
 	return OP_STORE;
 }
 
-/* Also destroys a tree of whatever shape it has now. */
+/* Destroying the copy also tests mtree_destroy() with trees of all shapes. */
 static void duplicate(struct maple_tree *mt, const struct model *m)
 {
 	struct maple_tree new;
@@ -68,8 +68,8 @@ static void duplicate(struct maple_tree *mt, const struct model *m)
 }
 
 /*
- * One change in [@min, @max], which nobody else changes, and no entry reaches out
- * of.  Only with @alone can it be one to the tree as a whole.
+ * Make one change in [@min, @max].  No other thread changes this range, and no entry
+ * crosses its bounds.  Only with @alone may the change affect the whole tree.
  */
 static enum op change(struct maple_tree *mt, struct model *m, struct rnd *r,
 		      unsigned long min, unsigned long max, bool large,
@@ -111,7 +111,7 @@ static enum op change(struct maple_tree *mt, struct model *m, struct rnd *r,
 		model_store(m, range.index, range.last, r);
 		break;
 	case OP_ERASE:
-		/* Mostly an entry that is there */
+		/* Mostly erase an entry that exists. */
 		if (at < m->nr && rnd_below(r, 8))
 			range.index = m->range[at].index;
 		if (at == m->nr || m->range[at].index > range.index) {
@@ -163,8 +163,8 @@ static void check_alone(const struct tree_kind *kind)
 }
 
 /*
- * Threads, each in a part of its own.  GFP_NOWAIT always fails, so that they lose
- * the lock at every allocation.
+ * Each thread changes its own part of the tree.  GFP_NOWAIT always fails here, so
+ * every allocation drops the lock.
  */
 #define THREADS	6
 #define PART	4096UL
@@ -215,11 +215,11 @@ static void check_threads(const struct tree_kind *kind)
 }
 
 /*
- * Sequences of calls on one state.
+ * Sequences of calls on one state
  *
- * What a call returns depends on the status and the range that the state has
- * before it, see expect_*().  A writer can change the tree during a call, and after
- * that only what was not changed since the sequence began is certain to be found.
+ * The result of a call depends on the status and the range of the state before the
+ * call, see expect_*().  A writer can change the tree during a call.  After that, a
+ * call is only sure to find what has not changed since the sequence began.
  */
 enum call_type {
 	CALL_WALK,
@@ -265,26 +265,26 @@ static const char * const status_names[] = {
 	[ma_underflow] = "underflow", [ma_error] = "error",
 };
 
-/* A tree, its model, and the state that is used */
+/* A tree, its model, and the state under test */
 struct iter {
 	struct maple_tree *mt;
 	struct model m;
 	struct rnd r;
 	struct ma_state mas;
-	unsigned long span;	/* of the indexes that are used, but for the last ones */
-	unsigned long entries;	/* made so far: no two are the same */
+	unsigned long span;	/* indexes are below this, or close to ULONG_MAX */
+	unsigned long entries;	/* made so far; each one is unique */
 	struct range *log;	/* what writers changed in this sequence */
 	unsigned long logged;
 	unsigned long log_max;
-	unsigned long before_call;	/* logged then */
+	unsigned long before_call;	/* @logged before the current call */
 	bool stale;	/* the tree has changed since the state was set */
-	unsigned int loads;	/* until a writer comes, if it does */
+	unsigned int loads;	/* left until the writer runs, 0 for never */
 	unsigned long round;
 	unsigned long next;	/* for mtree_alloc_cyclic() */
 	bool wrapped;
 };
 
-/* A call that searches, the state before it, and what it found. */
+/* A call that searches, the state before it, and what it found */
 struct search {
 	enum call_type call;
 	unsigned long limit;
@@ -292,7 +292,7 @@ struct search {
 	struct range found;
 };
 
-/* The iteration that a writer interferes with, in after_load() */
+/* The iteration that after_load() interrupts with a writer */
 static struct iter *reader;
 
 static const struct range *model_at(const struct model *m, unsigned long index)
@@ -329,7 +329,7 @@ static const struct range *model_down(const struct model *m, unsigned long index
 	return m->range[at].last < min ? NULL : &m->range[at];
 }
 
-/* What is at @index: an entry, or all of a gap. */
+/* The range at @index: an entry or a whole gap */
 static struct range model_range(const struct model *m, unsigned long index)
 {
 	unsigned long at = model_find(m, index);
@@ -344,7 +344,7 @@ static struct range model_range(const struct model *m, unsigned long index)
 	return gap;
 }
 
-/* What comes after the range at @index: an entry, or a gap if it is a @range call. */
+/* The entry after the range at @index, or NULL for a gap that a @range call finds */
 static const struct range *step_up(const struct model *m, unsigned long index,
 				   unsigned long max, bool range)
 {
@@ -443,7 +443,7 @@ static const struct range *expect_mt_find(const struct model *m,
 	return e;
 }
 
-/* What @s finds in a tree that nobody else changes */
+/* What @s has to find if nobody else changes the tree */
 static const struct range *expect(const struct model *m, const struct search *s)
 {
 	const struct ma_state *mas = &s->from;
@@ -530,7 +530,7 @@ static bool is_range(enum call_type call)
 	       call == CALL_FIND_RANGE_REV || call == CALL_PREV_RANGE;
 }
 
-/* A writer has stored or removed it, or a part of it. */
+/* Returns true if a writer has stored or removed @entry, or a part of it. */
 static bool was_logged(const struct iter *it, unsigned long from, void *entry)
 {
 	for (unsigned long i = from; i < it->logged; i++)
@@ -539,7 +539,7 @@ static bool was_logged(const struct iter *it, unsigned long from, void *entry)
 	return false;
 }
 
-/* No entry in [@first, @last] has been there, and the same, all the time. */
+/* Check that no entry in [@first, @last] was there, unchanged, all the time. */
 static void check_skipped(const struct iter *it, unsigned long first,
 			  unsigned long last)
 {
@@ -567,8 +567,8 @@ static bool moved(const struct iter *it, const struct search *s)
 }
 
 /*
- * A call that returns an entry, or moves without one, has passed over no other, and
- * one that meets its limit has left none.
+ * A call must not skip any entry before the one that it returns.  If it returns
+ * none, it must not skip any up to its limit, or up to where it has moved.
  */
 static void check_passed_up(const struct iter *it, const struct search *s)
 {
@@ -623,13 +623,13 @@ static void check_passed(const struct iter *it, const struct search *s)
 	if (s->from.status == ma_error ||
 	    (s->call == CALL_MT_FIND_AFTER && !s->from.index))
 		return;
-	/* Only the place itself matters. */
+	/* These only look at one index. */
 	if (s->call == CALL_WALK || s->call == CALL_LOAD) {
 		if (!s->found.entry)
 			check_skipped(it, s->from.index, s->from.index);
 		return;
 	}
-	/* It begins at the first index of the range, which can hold more entries. */
+	/* The search starts at the first index, but the range can hold more entries. */
 	if (s->from.status == ma_start && s->from.index != s->from.last)
 		return;
 	if (goes_down(s->call))
@@ -638,7 +638,7 @@ static void check_passed(const struct iter *it, const struct search *s)
 		check_passed_up(it, s);
 }
 
-/* @e, or what it has been, is where the call searched, and where it left the state. */
+/* Can @s have found @e?  It has to be where @s searched and where it left the state. */
 static bool can_be_found(const struct search *s, const struct range *e)
 {
 	const struct range *found = &s->found;
@@ -655,7 +655,7 @@ static bool can_be_found(const struct search *s, const struct range *e)
 	return e->index <= s->limit && e->last >= s->from.index;
 }
 
-/* It was in the tree at some time during the call, even if it is not any more. */
+/* Check that the entry was in the tree at some time during the call. */
 static void check_changed(const struct iter *it, const struct search *s)
 {
 	bool there = was_logged(it, it->before_call, s->found.entry);
@@ -674,7 +674,7 @@ static void check_changed(const struct iter *it, const struct search *s)
 	CHECK(can_be);
 }
 
-/* Where the state is when nothing was found in a tree with nodes */
+/* Check where the state is after a search in a tree with nodes has found nothing. */
 static void check_left_at(const struct iter *it, const struct search *s)
 {
 	const struct ma_state *mas = &it->mas;
@@ -719,7 +719,7 @@ static void log_change(struct iter *it, unsigned long index, unsigned long last)
 	}
 }
 
-/* What is in the range before and after it is logged. */
+/* Log what is in the range before and after the change. */
 static void change_to(struct iter *it, unsigned long index, unsigned long last,
 		      void *entry)
 {
@@ -771,7 +771,7 @@ static void *new_entry(struct iter *it)
 	return value(++it->entries);
 }
 
-/* The root is a node, the only entry at 0, or NULL: mostly make it another one. */
+/* The root is a node, the only entry at 0, or NULL: often change which it is. */
 static void change_tree(struct iter *it)
 {
 	unsigned long n = rnd_below(&it->r, it->span > 16 ? 200 : 10);
@@ -842,7 +842,7 @@ static void set_context(const struct iter *it, enum call_type call, unsigned lon
 		 mas->last);
 }
 
-/* Nothing can have changed that the call relies on. */
+/* Returns true if nothing that the call relies on can have changed. */
 static bool is_exact(const struct iter *it, const struct search *s)
 {
 	enum maple_status status = s->from.status;
@@ -883,7 +883,7 @@ static void call_search(struct iter *it, enum call_type call, unsigned long limi
 		check_passed(it, &s);
 	if (has_state(call) && exact)
 		it->stale = false;
-	/* mt_find() continues after what it found */
+	/* mt_find() sets the index to continue after what it found. */
 	if (call == CALL_MT_FIND || call == CALL_MT_FIND_AFTER)
 		CHECK(s.found.entry ? index - 1 >= s.from.index :
 				      index == s.from.index);
@@ -891,7 +891,7 @@ static void call_search(struct iter *it, enum call_type call, unsigned long limi
 		CHECK(index == s.from.index);
 }
 
-/* What mas_store() returns if there is something at the first index of its range */
+/* mas_store() must return the entry at the first index of its range, if any. */
 static void call_store(struct iter *it, enum call_type call)
 {
 	struct ma_state *mas = &it->mas;
@@ -914,7 +914,7 @@ static void call_store(struct iter *it, enum call_type call)
 	model_store(&it->m, to.index, to.last, to.entry);
 	if (!to.entry)
 		return;
-	/* It is at what it stored: the next mas_find() must not find that again. */
+	/* The state must be at the new entry, or mas_find() would find that again. */
 	CHECK(mas->index == to.index && mas->last == to.last);
 	CHECK(!mas_is_start(mas));
 }
@@ -1064,7 +1064,7 @@ static void alloc_cyclic(struct iter *it)
 	model_store(&it->m, index, index, value(it->entries));
 }
 
-/* Small trees are what is special, and most sequences are in one. */
+/* Small trees have the special cases, so most sequences use one. */
 static void new_tree(struct iter *it)
 {
 	static const unsigned long spans[] = { 2, 4, 4, 8, 8, 16, 64, 2048 };
@@ -1140,7 +1140,7 @@ static void end_iter(struct iter *it)
 	free(it->log);
 }
 
-/* A new state; what has changed before no longer matters. */
+/* Start with a new state: earlier changes no longer matter. */
 static void start_sequence(struct iter *it)
 {
 	it->logged = 0;
@@ -1167,7 +1167,7 @@ static void check_iteration(const struct tree_kind *kind)
 	end_iter(&it);
 }
 
-/* What @reader calls next may be interrupted, at one of its first loads. */
+/* Maybe run the writer at one of the first loads of the next call. */
 static void arm_writer(struct iter *it)
 {
 	if (!rnd_below(&it->r, 2))
@@ -1177,9 +1177,9 @@ static void arm_writer(struct iter *it)
 }
 
 /*
- * A writer changes the tree between the calls of a reader, and where readers need
- * no lock, also between two loads of one call.  Where they do, the reader has to
- * pause before it lets go of the lock.
+ * A writer changes the tree between the calls of a reader.  In RCU mode, readers
+ * need no lock, so the writer also runs between two loads of one call.  Otherwise,
+ * the reader has to pause before it drops the lock.
  */
 static void check_writer(const struct tree_kind *kind)
 {
@@ -1208,7 +1208,7 @@ static void check_writer(const struct tree_kind *kind)
 	end_iter(&it);
 }
 
-/* Only a tree that knows its gaps can be searched for one. */
+/* Only a tree that tracks gaps can be searched for one. */
 static void check_no_gaps(struct maple_tree *mt)
 {
 	unsigned long start = 0, next = 0;
