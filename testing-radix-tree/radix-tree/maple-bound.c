@@ -32,9 +32,8 @@ static void ask(struct ma_state *mas, void *entry, struct use *use)
 
 	mas_wr_prealloc_setup(&wr_mas);
 	ask_mas.store_type = mas_wr_store_type(&wr_mas);
-	mas_prealloc_calc(&wr_mas, entry);
 	use->type = ask_mas.store_type;
-	use->asked = ask_mas.node_request;
+	use->asked = mas_prealloc_calc(&wr_mas, entry);
 }
 
 /* The other nodes stay in @mas.  Returns false if it does not have enough. */
@@ -274,14 +273,14 @@ static void check_calc(const struct tree_kind *kind)
 		mt_set_height(&mt, height);
 		for (int type = wr_new_root; type <= wr_slot_store; type++) {
 			MA_WR_STATE(wr_mas, &mas, value(1));
+			unsigned long asked;
 
 			snprintf(context, sizeof(context), "%s, height %d",
 				 store_type_names[type], height);
 			mas.store_type = type;
-			mas_prealloc_calc(&wr_mas, value(1));
-			CHECK(mas.node_request <= height * 3 + 1);
-			CHECK(type != wr_spanning_store ||
-			      mas.node_request == height * 3 + 1);
+			asked = mas_prealloc_calc(&wr_mas, value(1));
+			CHECK(asked <= height * 3 + 1);
+			CHECK(type != wr_spanning_store || asked == height * 3 + 1);
 		}
 	}
 }
