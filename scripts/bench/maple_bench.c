@@ -63,7 +63,7 @@ struct way {
 	int (*reserve)(struct index *idx, unsigned long first, unsigned long last, void *entry);
 };
 
-/* External lock, as for VMAs: both calls under one hold of it. */
+/* External lock, as for VMAs: held across both calls. */
 static int exact_store(struct index *idx, unsigned long first, unsigned long last, void *entry)
 {
 	MA_STATE(mas, &idx->mt, first, last);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0+ */
 /*
- * What programs that test the maple tree share.  They include the tree itself
- * with this file.
+ * Common code for programs that test the maple tree.  This file also includes the
+ * maple tree itself.
  *
  * - The internal lock of a tree is a spinlock: a thread which holds it may not
  *   allocate, and the slab stub refuses every attempt.
  * - lockdep_assert() is real: it counts the times it was not met.
- * - A model is the sorted array of the entries that a tree should have.
- * - run_tests() is main() of a program, whose tests are made with each kind of
+ * - A model is a sorted array of the entries that a tree should have.
+ * - run_tests() does the work of main().  It runs each test with each kind of
  *   tree.  The options are the same for all programs.
  */
 #ifndef _MAPLE_MODEL_H
@@ -327,7 +327,7 @@ static inline void check_tree(struct maple_tree *mt, const struct model *m)
 	model_check(m, mt);
 }
 
-/* And all nodes that are allocated are in it, or @reserved. */
+/* Check also for leaks: all allocated nodes must be in the tree, or @reserved. */
 static inline void check_reserved(struct maple_tree *mt, const struct model *m,
 				  unsigned long reserved)
 {
@@ -372,7 +372,7 @@ static inline bool parse_number(const char *arg, unsigned long *number)
 	return isdigit((unsigned char)arg[0]) && !*end && !errno;
 }
 
-/* Returns false if it is not for @kind, or does not have @only in its name. */
+/* Returns false if the test does not run: not for @kind, or its name lacks @only. */
 static inline bool run_test(const struct test *test,
 			    const struct tree_kind *kind, const char *only)
 {

@@ -462,7 +462,7 @@ static void state_is_at_entry(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, next, entry(2));
 }
 
-/* An empty area can be found and stored under one hold of the lock. */
+/* An empty area can be found and stored without dropping the lock. */
 static void empty_area_is_stored(struct kunit *test)
 {
 	struct prealloc_test *t = test->priv;
