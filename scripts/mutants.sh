@@ -101,7 +101,7 @@ copy()
 caught()
 {
 	if [ ! -e "$dir/$harness/$1" ] && ! compile "$1"; then
-		why=$(grep -o -m 1 'static assertion failed.*' "$tmp/cc") ||
+		why=$(grep -oE -m 1 'static assertion failed.*|BUILD_BUG_ON failed: .*' "$tmp/cc") ||
 			why="NOT TRIED, does not compile: $(grep -m 1 error "$tmp/cc")"
 		result "$1: $why"
 		return

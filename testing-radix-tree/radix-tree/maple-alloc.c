@@ -26,11 +26,11 @@ static void reserve(struct ma_state *mas)
 {
 	unsigned long refused = kmem_cache_refused;
 
-	kmem_cache_refuse = nodes_reserved(mas) == MAPLE_PREALLOC_MAX;
+	kmem_cache_refuse = nodes_reserved(mas) == MAPLE_PREALLOC_NODES;
 	CHECK(!mas_preallocate(mas, NULL, GFP_KERNEL));
 	kmem_cache_refuse = false;
 	CHECK(kmem_cache_refused == refused);
-	CHECK(nodes_reserved(mas) == MAPLE_PREALLOC_MAX);
+	CHECK(nodes_reserved(mas) == MAPLE_PREALLOC_NODES);
 	CHECK(!lockdep_splats);
 }
 
@@ -106,7 +106,7 @@ static int alloc_range(struct ma_state *mas, struct object *object,
 	mas_unlock(mas);
 	CHECK(kmem_cache_refused == refused);
 	CHECK(!lockdep_splats);
-	CHECK(nodes_reserved(mas) == (ret ? MAPLE_PREALLOC_MAX : 0));
+	CHECK(nodes_reserved(mas) == (ret ? MAPLE_PREALLOC_NODES : 0));
 	return ret;
 }
 

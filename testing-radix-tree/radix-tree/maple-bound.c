@@ -2,11 +2,12 @@
 /*
  * How many nodes does a store take?
  *
- * mas_preallocate() reserves MAPLE_PREALLOC_MAX nodes with the internal lock.
- * lib/maple_tree.c derives the number from two facts: a store takes at most
- * three nodes per level, and the nodes of a tree are so full that memory bounds
- * its height.  These tests look for a store or a tree that breaks one of them,
- * and make the store that takes the most at every height.
+ * mas_preallocate() reserves MAPLE_PREALLOC_NODES nodes with the internal lock.
+ * lib/maple_tree.c derives the number from two facts: a store takes at most three
+ * nodes per level, and the nodes of a tree are so full that it has to have many
+ * entries to be tall.  These tests look for a store or a tree that breaks one of
+ * them, make the store that takes the most at every height, and the trees that have
+ * the fewest entries.
  */
 #define ROUNDS	100	/* of each search */
 
@@ -36,21 +37,23 @@ static void ask(struct ma_state *mas, void *entry, struct use *use)
 	use->asked = mas_prealloc_calc(&wr_mas, entry);
 }
 
-/* The other nodes stay in @mas.  Returns false if it does not have enough. */
+/*
+ * Stores with the nodes in @mas, in which the remaining ones stay.  Returns false if
+ * there are too few.
+ */
 static bool store(struct ma_state *mas, void *entry, struct use *use)
 {
 	unsigned long height = mt_height(mas->tree);
+	unsigned long reserved = nodes_reserved(mas);
 
 	ask(mas, entry, use);
-	CHECK(!mas_preallocate(mas, entry, GFP_KERNEL));
-	CHECK(nodes_reserved(mas) == MAPLE_PREALLOC_MAX);
 	mas_lock(mas);
 	mas_store(mas, entry);
 	mas_unlock(mas);
-	use->taken = MAPLE_PREALLOC_MAX - nodes_reserved(mas);
+	use->taken = reserved - nodes_reserved(mas);
 	if (mas_is_err(mas)) {
 		CHECK(xa_err(mas->node) == -ENOMEM);
-		CHECK(!use->taken && use->asked > MAPLE_PREALLOC_MAX);
+		CHECK(!use->taken && use->asked > reserved);
 		mas_reset(mas);
 		return false;
 	}
@@ -182,32 +185,30 @@ static void free_tree(struct maple_enode *enode)
 }
 
 /*
- * The entries at BORDER and after it keep a part of their ranges: there is one
- * entry more than the two leaves have room for.
+ * Reserves when the tree has the height @before.  When it has the height @height,
+ * stores what takes the most there: the entries at BORDER and after it keep a part
+ * of their ranges, so there is one entry more than the two leaves have room for.
  */
-static struct use store_most(const struct tree_kind *kind, unsigned int height)
+static struct use store_most(const struct tree_kind *kind, unsigned int before,
+			     unsigned int height, bool enough)
 {
 	struct maple_tree mt;
 	struct use use;
-	bool enough;
 
 	MA_STATE(mas, &mt, BORDER, BORDER + 1);
 
-	snprintf(context, sizeof(context), "height %u", height);
+	snprintf(context, sizeof(context), "height %u, was %u", height, before);
 	mt_init_flags(&mt, kind->flags);
+	mt_set_height(&mt, before);
+	CHECK(!mas_preallocate(&mas, NULL, GFP_KERNEL));
+	mt_set_height(&mt, 0);
 	if (height)
 		full_tree(&mt, height, BOTH_WAYS);
 
-	enough = store(&mas, value(1000), &use);
-	CHECK(enough == (height <= MAPLE_PREALLOC_HEIGHT));
-	if (enough) {
-		CHECK(mt_height(&mt) == height + 1);
-		CHECK(mtree_load(&mt, BORDER) == value(1000));
-		CHECK(mtree_load(&mt, BORDER + 1) == value(1000));
-	} else {
-		CHECK(mt_height(&mt) == height);
-		CHECK(mtree_load(&mt, BORDER) != value(1000));
-	}
+	CHECK(store(&mas, value(1000), &use) == enough);
+	CHECK(mt_height(&mt) == height + enough);
+	CHECK((mtree_load(&mt, BORDER) == value(1000)) == enough);
+	CHECK((mtree_load(&mt, BORDER + 1) == value(1000)) == enough);
 	if (height) {
 		CHECK(mtree_load(&mt, BORDER - 1) != value(1000));
 		CHECK(mtree_load(&mt, BORDER - 1));
@@ -222,44 +223,74 @@ static struct use store_most(const struct tree_kind *kind, unsigned int height)
 	return use;
 }
 
+/*
+ * In the trees that are promised, whatever they were when the nodes were reserved;
+ * in taller ones, if they have become two levels taller since, but not three.
+ */
 static void check_most(const struct tree_kind *kind)
 {
-	struct use use[MAPLE_PREALLOC_HEIGHT + 2];
+	printf("  height:      asks for, takes\n");
+	for (unsigned int h = 0; h < MAPLE_HEIGHT_MAX; h++) {
+		bool promised = h <= MAPLE_PREALLOC_HEIGHT;
+		struct use use = store_most(kind, promised ? 0 : h - 2, h, true);
 
-	printf("  height  ");
-	for (unsigned int h = 0; h < ARRAY_SIZE(use); h++) {
-		use[h] = store_most(kind, h);
-		CHECK(h > MAPLE_PREALLOC_HEIGHT ||
-		      use[h].taken == (h ? h * 3 : 1));
-		printf(" %3u", h);
+		CHECK(use.taken == (h ? h * 3 : 1));
+		if (!promised)
+			store_most(kind, h - 3, h, false);
+		printf("  %6u: %12lu, %5lu\n", h, use.asked, use.taken);
 	}
-	printf("\n  asks for");
-	for (unsigned int h = 0; h < ARRAY_SIZE(use); h++)
-		printf(" %3lu", use[h].asked);
-	printf("\n  takes   ");
-	for (unsigned int h = 0; h <= MAPLE_PREALLOC_HEIGHT; h++)
-		printf(" %3lu", use[h].taken);
-	printf("   -\n");
 }
 
-/* MAPLE_PREALLOC_HEIGHT is the height that memory has room for, and no more. */
-static void check_height(const struct tree_kind *kind)
+/* The fewest entries that a tree of this height can have, from the proof */
+static u64 fewest_entries(const struct tree_kind *kind, unsigned int height)
 {
 	bool alloc = kind->flags & MT_FLAGS_ALLOC_RANGE;
 	enum maple_type type = alloc ? maple_arange_64 : maple_range_64;
-	/* The largest direct map of any architecture */
-	double memory = BITS_PER_LONG == 64 ? 0x1p55 : 0x1p32;
+	u64 entries = 2 * ((mt_min_slots[maple_leaf_64] + 2) / 2);
 
-	for (unsigned int h = 2; h <= MAPLE_HEIGHT_MAX; h++) {
-		double nodes = 2 * sizeof(struct maple_node);
+	while (height-- > 2)
+		entries *= mt_min_slots[type] + 1;
+	return entries - 1;
+}
 
-		snprintf(context, sizeof(context), "height %u", h);
-		for (int i = 0; i < h - 2; i++)
-			nodes *= mt_min_slots[type] + 1;
-		CHECK(nodes > memory || h <= MAPLE_PREALLOC_HEIGHT);
-		CHECK(nodes <= memory || h > MAPLE_PREALLOC_HEIGHT || !alloc);
+static u64 count_entries(struct maple_tree *mt)
+{
+	unsigned long index = 0;
+	u64 entries = 0;
+	void *entry;
+
+	mt_for_each(mt, entry, index, ULONG_MAX)
+		entries++;
+	return entries;
+}
+
+/* Erases one entry after the other, in order, but for those without which the height is less. */
+static u64 erase_most(struct maple_tree *mt, struct rnd *r, unsigned int height)
+{
+	struct maple_tree copy;
+	bool erased = true;
+
+	while (erased) {
+		unsigned long index = 0;
+		void *entry;
+
+		erased = false;
+		mt_for_each(mt, entry, index, ULONG_MAX) {
+			if (!rnd_below(r, 3))
+				continue;
+			mt_init_flags(&copy, mt->ma_flags & ~MT_FLAGS_HEIGHT_MASK);
+			CHECK(!__mt_dup(mt, &copy, GFP_KERNEL));
+			mtree_erase(mt, index - 1);
+			if (mt_height(mt) == height) {
+				erased = true;
+			} else {
+				mtree_destroy(mt);
+				CHECK(!__mt_dup(&copy, mt, GFP_KERNEL));
+			}
+			mtree_destroy(&copy);
+		}
 	}
-	static_assert(MAPLE_PREALLOC_MAX <= 64);
+	return count_entries(mt);
 }
 
 /* What mas_prealloc_calc() asks for, for any type of store. */
@@ -379,6 +410,8 @@ static void search_store(struct ma_state *mas, void *entry)
 	unsigned int height = mt_height(mas->tree);
 	struct use use, *most;
 
+	CHECK(!mas_preallocate(mas, NULL, GFP_KERNEL));
+	CHECK(nodes_reserved(mas) == MAPLE_PREALLOC_NODES);
 	CHECK(store(mas, entry, &use));
 	check_occupancy(mas->tree);
 	seen[height][use.type].nr++;
@@ -450,6 +483,36 @@ static void search(struct maple_tree *mt, struct rnd *r, unsigned int height,
 	mas_destroy(&mas);
 }
 
+/* Trees with as few entries as erasing leaves, and the arithmetic beyond */
+static void check_fewest(const struct tree_kind *kind)
+{
+	struct rnd r = rnd_seed(seed);
+	struct maple_tree mt;
+
+	mt_init_flags(&mt, kind->flags);
+	printf("  height:   fewest entries, seen\n");
+	for (unsigned int h = 2; h <= MAPLE_PREALLOC_HEIGHT + 1; h++) {
+		u64 fewest = fewest_entries(kind, h), seen = ULLONG_MAX;
+
+		snprintf(context, sizeof(context), "height %u", h);
+		for (int i = 0; h <= FULL_HEIGHT && i < rounds / 10; i++) {
+			build(&mt, &r, h, IN_ORDER);
+			seen = min(seen, erase_most(&mt, &r, h));
+			check_occupancy(&mt);
+		}
+		CHECK(seen >= fewest);
+		CHECK(h > FULL_HEIGHT || rounds < ROUNDS || seen == fewest);
+		CHECK(h <= MAPLE_PREALLOC_HEIGHT || fewest >= MAPLE_PREALLOC_ENTRIES);
+		printf("  %6u: %16llu", h, (unsigned long long)fewest);
+		if (seen != ULLONG_MAX)
+			printf(", %4llu", (unsigned long long)seen);
+		printf("\n");
+	}
+	mtree_destroy(&mt);
+	rcu_barrier();
+	CHECK(!nodes_allocated());
+}
+
 static void check_search(const struct tree_kind *kind)
 {
 	static const unsigned long stores[] = {	/* in a round */
@@ -496,7 +559,7 @@ static void check_search(const struct tree_kind *kind)
 }
 
 static const struct test tests[] = {
-	{ "height", check_height },
+	{ "the fewest entries", check_fewest },
 	{ "what a store asks for", check_calc },
 	{ "the store that takes the most", check_most },
 	{ "search", check_search },

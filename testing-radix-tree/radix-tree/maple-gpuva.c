@@ -157,7 +157,7 @@ static struct job *prepare_job(struct submitter *s, struct vm *vm,
 			return NULL;
 		}
 		CHECK(!fail && !lockdep_splats);
-		CHECK(nodes_reserved(&req->mas) == MAPLE_PREALLOC_MAX);
+		CHECK(nodes_reserved(&req->mas) == MAPLE_PREALLOC_NODES);
 		job->nr++;
 		memory += nodes_reserved(&req->mas) * sizeof(struct maple_node);
 

@@ -117,6 +117,11 @@ static const struct tree_kind {
 	{ "allocation", MT_FLAGS_ALLOC_RANGE },
 	{ "regular, RCU", MT_FLAGS_USE_RCU },
 	{ "allocation, RCU", MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU },
+	{ "regular, external lock", MT_FLAGS_LOCK_EXTERN },
+	{ "allocation, external lock", MT_FLAGS_LOCK_EXTERN | MT_FLAGS_ALLOC_RANGE },
+	{ "regular, RCU, external lock", MT_FLAGS_LOCK_EXTERN | MT_FLAGS_USE_RCU },
+	{ "allocation, RCU, external lock",
+	  MT_FLAGS_LOCK_EXTERN | MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU },
 };
 
 static const char * const store_type_names[] = {
@@ -344,6 +349,7 @@ static inline void check_all(struct maple_tree *mt, const struct model *m)
 static inline void setup(struct maple_tree *mt, struct model *m,
 			 const struct tree_kind *kind)
 {
+	memset(mt, 0, sizeof(*mt));
 	mt_init_flags(mt, kind->flags);
 	memset(m, 0, sizeof(*m));
 }
@@ -360,6 +366,7 @@ struct test {
 	const char *name;
 	void (*run)(const struct tree_kind *kind);
 	bool gaps;	/* only for trees that track gaps */
+	bool external;	/* for trees with an external lock, too */
 };
 
 /* Returns false unless @arg is a number and nothing else. */
@@ -382,6 +389,8 @@ static inline bool run_test(const struct test *test,
 	if (!strstr(running, only))
 		return false;
 	if (test->gaps && !(kind->flags & MT_FLAGS_ALLOC_RANGE))
+		return false;
+	if (!test->external && kind->flags & MT_FLAGS_LOCK_EXTERN)
 		return false;
 	context[0] = '\0';
 	clock_gettime(CLOCK_MONOTONIC, &start);

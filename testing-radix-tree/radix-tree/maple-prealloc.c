@@ -12,12 +12,43 @@
 
 #define TEN	10	/* entries, i * 10 to i * 10 + 5, before the reservation */
 
+/* The external lock: a mutex, under which memory can be allocated. */
+static pthread_mutex_t external_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void lock(struct ma_state *mas)
+{
+	if (mt_external_lock(mas->tree))
+		pthread_mutex_lock(&external_lock);
+	else
+		mas_lock(mas);
+}
+
+static void unlock(struct ma_state *mas)
+{
+	if (mt_external_lock(mas->tree))
+		pthread_mutex_unlock(&external_lock);
+	else
+		mas_unlock(mas);
+}
+
 /* One of the others who change the tree. */
 static void other_store(struct maple_tree *mt, struct model *m,
 			unsigned long index, unsigned long last, void *entry)
 {
-	CHECK(!mtree_store_range(mt, index, last, entry, GFP_KERNEL));
+	MA_STATE(mas, mt, index, last);
+
+	lock(&mas);
+	CHECK(!mas_store_gfp(&mas, entry, GFP_KERNEL));
+	unlock(&mas);
 	model_store(m, index, last, entry);
+}
+
+static void reserve(struct ma_state *mas)
+{
+	if (mt_external_lock(mas->tree))
+		CHECK(!mas_reserve(mas, GFP_KERNEL));
+	else
+		CHECK(!mas_preallocate(mas, NULL, GFP_KERNEL));
 }
 
 static void ten_entries(struct maple_tree *mt, struct model *m)
@@ -33,11 +64,16 @@ static int store_prealloc(struct ma_state *mas, void *entry)
 	unsigned long splats = lockdep_splats;
 	int ret;
 
-	mas_lock(mas);
+	lock(mas);
+	kmem_cache_refuse = true;
 	ret = mas_store_prealloc(mas, entry);
-	mas_unlock(mas);
+	kmem_cache_refuse = false;
+	unlock(mas);
 	CHECK(kmem_cache_refused == refused);
 	CHECK(lockdep_splats == splats);
+	/* Only what mas_reserve() has reserved is left to the user. */
+	if (!ret && mt_external_lock(mas->tree))
+		mas_destroy(mas);
 	return ret;
 }
 
@@ -100,7 +136,11 @@ static void empty(struct maple_tree *mt, struct model *m, unsigned long n)
 		unsigned long index = m->range[m->nr / 2].index;
 		unsigned long last = m->range[m->nr / 2].last;
 
-		CHECK(mtree_erase(mt, index));
+		MA_STATE(mas, mt, index, index);
+
+		lock(&mas);
+		CHECK(mas_erase(&mas));
+		unlock(&mas);
 		model_store(m, index, last, NULL);
 	}
 }
@@ -230,7 +270,7 @@ static void check_scenario(const struct tree_kind *kind,
 			continue;
 
 		mas_set_range(&job->mas, store->index, store->last);
-		CHECK(!mas_preallocate(&job->mas, store->entry, GFP_KERNEL));
+		reserve(&job->mas);
 		change->make(&job->mt, &job->m, n);
 		run_job(job, store);
 	}
@@ -349,10 +389,10 @@ static void check_state(const struct tree_kind *kind, const struct leave *leave,
 		struct ma_state *mas = &job->mas;
 
 		setup_job(job, kind);
-		CHECK(!mas_preallocate(mas, stores[s].entry, GFP_KERNEL));
-		mas_lock(mas);
+		reserve(mas);
+		lock(mas);
 		leave->at(mas);
-		mas_unlock(mas);
+		unlock(mas);
 		CHECK(mas->status == leave->status);
 		mtree_destroy(&job->mt);
 		model_free(&job->m);
@@ -368,8 +408,7 @@ static void check_state(const struct tree_kind *kind, const struct leave *leave,
 			 store->index, store->last, store->entry);
 		grow(&job->mt, &job->m, 100);
 		if (again)
-			CHECK(!mas_preallocate(&job->mas, store->entry,
-					       GFP_KERNEL));
+			reserve(&job->mas);
 		run_job(job, store);
 	}
 	snprintf(context, sizeof(context), "left at %s", leave->name);
@@ -461,7 +500,7 @@ static void check_einval(const struct tree_kind *kind)
 	mas.index = 21;
 	mas.last = 20;
 	check_failed(&mas, &m, &m, -EINVAL);
-	CHECK(nodes_reserved(&mas) == MAPLE_PREALLOC_MAX);
+	CHECK(nodes_reserved(&mas) == MAPLE_PREALLOC_NODES);
 
 	/* The reservation is still good. */
 	mas_set_range(&mas, 20, 21);
@@ -536,22 +575,8 @@ static void check_enomem(const struct tree_kind *kind)
 	find_split(&mas, &m);
 	check_failed(&mas, &m, &m, -ENOMEM);
 
-	/* Nor does one that removes all that there is. */
-	mas_set_range(&mas, 0, ULONG_MAX);
-	check_store(&mas, &m, NULL);
-	mas_set_range(&mas, 5, 10);
-	check_store(&mas, &m, NULL);
-	check_failed(&mas, &m, &m, -ENOMEM);
-	mas_set_range(&mas, 0, 0);
-	check_store(&mas, &m, &m);
-	mas_set_range(&mas, 5, 10);
-	check_store(&mas, &m, NULL);
-	mas_set_range(&mas, 0, 0);
-	check_failed(&mas, &m, (void *)0x1002, -ENOMEM);
-
-	/* All that there is in a single node */
-	mas_set_range(&mas, 0, ULONG_MAX);
-	check_store(&mas, &m, NULL);
+	/* Nor does one that removes all that there is in a single node. */
+	other_store(&mt, &m, 0, ULONG_MAX, NULL);
 	ten_entries(&mt, &m);
 	other_store(&mt, &m, 10, ULONG_MAX, NULL);
 	CHECK(mt_height(&mt) == 1);
@@ -606,7 +631,7 @@ static void check_mas_store(const struct tree_kind *kind)
 		CHECK(mas.status == ma_start);
 		CHECK(nodes_reserved(&mas) == nodes);
 		CHECK(!mas_preallocate(&mas, NULL, GFP_KERNEL));
-		CHECK(nodes_reserved(&mas) == MAPLE_PREALLOC_MAX);
+		CHECK(nodes_reserved(&mas) == MAPLE_PREALLOC_NODES);
 		failures++;
 	}
 	CHECK(stores > failures);
@@ -656,9 +681,9 @@ static void check_destroy(const struct tree_kind *kind)
 	setup(&mt, &m, kind);
 	ten_entries(&mt, &m);
 	CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
-	check_reserved(&mt, &m, MAPLE_PREALLOC_MAX);
+	check_reserved(&mt, &m, MAPLE_PREALLOC_NODES);
 	CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
-	check_reserved(&mt, &m, MAPLE_PREALLOC_MAX);
+	check_reserved(&mt, &m, MAPLE_PREALLOC_NODES);
 	mas_destroy(&mas);
 	check_all(&mt, &m);
 
@@ -718,6 +743,38 @@ static void check_split(const struct tree_kind *kind)
 	}
 }
 
+/*
+ * mas_reserve() does not need to know the tree, and its nodes are for as many stores
+ * as they are enough for, in any tree.
+ */
+static void check_tree_later(const struct tree_kind *kind)
+{
+	struct maple_tree trees[2];
+	struct model m[2];
+
+	MA_STATE(mas, NULL, 22, 23);
+
+	CHECK(!mas_reserve(&mas, GFP_KERNEL));
+	CHECK(nodes_reserved(&mas) == MAPLE_PREALLOC_NODES);
+	for (int i = 0; i < 2; i++) {
+		setup(&trees[i], &m[i], kind);
+		grow(&trees[i], &m[i], 500);
+		mas.tree = &trees[i];
+		lock(&mas);
+		CHECK(!mas_store_prealloc(&mas, m));
+		unlock(&mas);
+		model_store(&m[i], 22, 23, m);
+		check_tree(&trees[i], &m[i]);
+	}
+	CHECK(nodes_reserved(&mas) >= MAPLE_PREALLOC_NODES - 2 * 3 * mt_height(mas.tree));
+	CHECK(!mas_reserve(&mas, GFP_KERNEL));
+	CHECK(nodes_reserved(&mas) == MAPLE_PREALLOC_NODES);
+	mas_destroy(&mas);
+	mtree_destroy(&trees[0]);
+	model_free(&m[0]);
+	teardown(&trees[1], &m[1]);
+}
+
 /* lockdep has something to say when the lock is not held. */
 static void check_lockdep(const struct tree_kind *kind)
 {
@@ -732,6 +789,10 @@ static void check_lockdep(const struct tree_kind *kind)
 	CHECK(!lockdep_splats);
 	CHECK(!mas_store_prealloc(&mas, &m));
 	CHECK(lockdep_splats == 1);
+	CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
+	mas_store(&mas, &m);
+	CHECK(lockdep_splats == 2);
+	mas_destroy(&mas);
 	lockdep_splats = 0;
 	teardown(&mt, &m);
 }
@@ -812,12 +873,14 @@ static void check_external(const struct tree_kind *kind)
 	external_store(&mas, &m, &m);
 
 	/* Nor is it after mas_destroy(), or when it asked for no node. */
-	mas_set_range(&mas, m.range[1].index, m.range[1].last);
+	find_split(&mas, &m);
+	mas_walk(&mas);
 	CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
 	CHECK(mas.store_type == wr_exact_fit && !nodes_reserved(&mas));
 	mas_destroy(&mas);
 	external_enomem(&mas, &m);
-	mas_set_range(&mas, m.range[1].index, m.range[1].last);
+	find_split(&mas, &m);
+	mas_walk(&mas);
 	CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
 	mas.last = mas.index - 1;
 	CHECK(mas_store_prealloc(&mas, &m) == -EINVAL);
@@ -865,12 +928,15 @@ static void check_external(const struct tree_kind *kind)
 	CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
 	external_store(&mas, &m, &m);
 
-	/* Reserved for no node, by way of another entry */
-	mas_set_range(&mas, 0, ULONG_MAX);
-	external_store(&mas, &m, NULL);
+	/* The root is not stored in without a node, either. */
+	other_store(&mt, &m, 0, ULONG_MAX, NULL);
 	mas_set_range(&mas, 5, 6);
-	CHECK(!mas_preallocate(&mas, NULL, GFP_KERNEL));
+	CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
+	CHECK(mas.store_type == wr_store_root);
+	mas_destroy(&mas);
 	CHECK(mas_store_prealloc(&mas, &m) == -ENOMEM);
+	CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
+	external_store(&mas, &m, &m);
 
 	mt.ma_flags &= ~MT_FLAGS_LOCK_EXTERN;
 	check_all(&mt, &m);
@@ -921,7 +987,7 @@ static void check_random(const struct tree_kind *kind)
 		MA_STATE(mas, &mt, 0, 0);
 
 		snprintf(context, sizeof(context), "round %lu", i);
-		CHECK(!mas_preallocate(&mas, NULL, GFP_KERNEL));
+		reserve(&mas);
 		for (int n = rnd_below(&r, 4); n; n--) {
 			random_range(&r, &range, large);
 			other_store(&mt, &m, range.index, range.last,
@@ -997,16 +1063,16 @@ static void *storer(void *data)
 			entry = NULL;
 		}
 
-		CHECK(!mas_preallocate(&mas, entry, GFP_KERNEL));
+		reserve(&mas);
 		if (!rnd_below(&r, 20)) {
 			mas_destroy(&mas);
 			continue;
 		}
 		if (rnd_below(&r, 2)) {
-			mas_lock(&mas);
+			lock(&mas);
 			mas_set(&mas, w->min + rnd_below(&r, PART));
 			mas_find(&mas, ULONG_MAX);
-			mas_unlock(&mas);
+			unlock(&mas);
 		}
 		/* Not mas_set_range(): the state stays where it is. */
 		mas.index = index;
@@ -1214,8 +1280,8 @@ static void check_readers(const struct tree_kind *kind)
 }
 
 static const struct test tests[] = {
-	{ "a store after others have changed the tree", check_scenarios },
-	{ "a state left anywhere", check_states },
+	{ "a store after others have changed the tree", check_scenarios, .external = true },
+	{ "a state left anywhere", check_states, .external = true },
 	{ "an empty area, found and stored", check_empty_area, .gaps = true },
 	{ "a NULL that widens", check_null },
 	{ "-EINVAL", check_einval },
@@ -1223,11 +1289,12 @@ static const struct test tests[] = {
 	{ "mas_store() until nothing is left", check_mas_store },
 	{ "mas_destroy(), and reserving twice", check_destroy },
 	{ "a mapping split in three", check_split },
+	{ "the tree is set later", check_tree_later, .external = true },
 	{ "lockdep", check_lockdep },
 	{ "external lock", check_external },
 	{ "external lock: no second walk", check_external_walk },
-	{ "random stores", check_random },
-	{ "threads", check_threads },
+	{ "random stores", check_random, .external = true },
+	{ "threads", check_threads, .external = true },
 	{ "lookups while mappings are split", check_readers },
 };
 

@@ -107,6 +107,22 @@ static void foo_cancel(struct foo_job *job)
 	mas_destroy(&job->mas);
 }
 
+static int foo_reserve(struct foo_job *job)
+{
+	mas_init(&job->mas, NULL, 0);
+	return mas_reserve(&job->mas, GFP_KERNEL);
+}
+
+static void foo_run_external(struct foo *foo, struct foo_job *job)
+{
+	mutex_lock(&foo->lock);
+	job->mas.tree = &foo->mt;
+	mas_set_range(&job->mas, job->item->first, job->item->last);
+	WARN_ON_ONCE(mas_store_prealloc(&job->mas, job->item));
+	mutex_unlock(&foo->lock);
+	mas_destroy(&job->mas);
+}
+
 static int foo_prepare_all(struct foo *foo, struct foo_job *jobs, int n)
 {
 	int ret, i;
@@ -288,6 +304,24 @@ struct job_work {
 static void run_job(struct work_struct *work)
 {
 	foo_run(container_of(work, struct job_work, work)->job);
+}
+
+static void external_lock_later(struct kunit *test)
+{
+	static struct item items[] = { { 0, 9 }, { 5, 14 } };
+	struct foo_job job = { .item = &items[1] };
+	struct doc_test *t = test->priv;
+	struct foo *foo = &t->foo;
+
+	foo_init_external(foo);
+	t->external = true;
+	KUNIT_ASSERT_EQ(test, 0, foo_reserve(&job));
+	KUNIT_EXPECT_EQ(test, 0, foo_store_external(foo, &items[0]));
+	foo_run_external(foo, &job);
+	mutex_lock(&foo->lock);
+	expect_item(test, &items[1]);
+	mutex_unlock(&foo->lock);
+	expect_no_nodes(test, &job.mas);
 }
 
 static void store_later(struct kunit *test)
@@ -472,6 +506,7 @@ static void doc_test_exit(struct kunit *test)
 static struct kunit_case doc_cases[] = {
 	KUNIT_CASE(may_sleep),
 	KUNIT_CASE(external_lock),
+	KUNIT_CASE(external_lock_later),
 	KUNIT_CASE(store_later),
 	KUNIT_CASE(split_in_three),
 	KUNIT_CASE(empty_range),

@@ -1360,6 +1360,49 @@ static void external_unreserved_fails(struct kunit *test)
 	mutex_unlock(&t->lock);
 }
 
+/* mas_reserve() needs no lock, and holds although the lock is dropped. */
+static void external_reserved_holds(struct kunit *test)
+{
+	struct prealloc_test *t = test->priv;
+
+	MA_STATE(mas, NULL, 1234, 41234);
+
+	KUNIT_ASSERT_EQ(test, mas_reserve(&mas, GFP_KERNEL), 0);
+	mutex_lock(&t->lock);
+	grow(test, 5000);
+	mutex_unlock(&t->lock);
+	mutex_lock(&t->lock);
+	mas.tree = &t->mt;
+	KUNIT_EXPECT_EQ(test, mas_store_prealloc(&mas, entry(1)), 0);
+	expected_store(test, 1234, 41234, entry(1));
+	expect_tree(test);
+	mutex_unlock(&t->lock);
+	KUNIT_EXPECT_NE(test, nodes_reserved(&mas), 0);
+	mas_destroy(&mas);
+	KUNIT_EXPECT_EQ(test, nodes_reserved(&mas), 0);
+}
+
+/* The store needs the external lock, and lockdep says so. */
+static void external_lock_is_asserted(struct kunit *test)
+{
+	struct prealloc_test *t = test->priv;
+	int ret;
+
+	MA_STATE(mas, &t->mt, 10, 20);
+
+	if (!IS_ENABLED(CONFIG_LOCKDEP) || !debug_locks)
+		kunit_skip(test, "needs lockdep");
+
+	kunit_warning_suppress(test) {
+		/* A store that would be made would also break RCU's rules. */
+		rcu_read_lock();
+		ret = mas_store_prealloc(&mas, entry(1));
+		rcu_read_unlock();
+		KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+	}
+}
+
 static int external_test_init(struct kunit *test)
 {
 	int ret = prealloc_test_init(test);
@@ -1390,6 +1433,8 @@ static struct kunit_case external_cases[] = {
 	CASE(external_walks_once),
 	CASE(external_walks_after_reset),
 	CASE(external_unreserved_fails),
+	CASE(external_reserved_holds),
+	CASE(external_lock_is_asserted),
 	{}
 };
 
