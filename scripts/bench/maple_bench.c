@@ -1,34 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ns per store of a maple tree, by the way in which its nodes come; and memory.
+ * ns per store of a maple tree, by the way in which its nodes come, of the fastest batch:
+ * the others were interrupted more often. And memory.
  *
- * Copied to lib/ and built in by bench.sh. Runs at boot, prints lines
+ * Copied to lib/ and built in by bench.sh. With maple_bench.run on the command line it
+ * runs at boot, prints lines
  *
  *	BENCH name=value ...
  *
- * with the last one being BENCH done, and stops the machine. On the command line:
- * maple_bench.threads (2: SMP), maple_bench.batches, maple_bench.entries (at most).
+ * with the last one being BENCH done, and stops the machine.
  */
-#include <linux/completion.h>
 #include <linux/init.h>
-#include <linux/kthread.h>
 #include <linux/maple_tree.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <linux/prandom.h>
 #include <linux/rbtree.h>
 #include <linux/reboot.h>
-#include <linux/sched/signal.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
-#include <linux/sort.h>
 #include <linux/vmalloc.h>
 #include <linux/vmstat.h>
 #include "../mm/slab.h"
 
-static unsigned int threads = 1, batches = 20, entries = 1000000;
-module_param(threads, uint, 0);
-module_param(batches, uint, 0);
-module_param(entries, uint, 0);
+static bool run;
+module_param(run, bool, 0);
+
+#define BATCHES		20
+#define MOST_ENTRIES	1000000U
+
+/* Only in the series */
+extern int mas_reserve(struct ma_state *mas, gfp_t gfp) __weak;
 
 /* Returns int since the series, was void. */
 #define PATCHED	__builtin_types_compatible_p(typeof(&mas_store_prealloc), \
@@ -39,8 +41,7 @@ module_param(entries, uint, 0);
 
 #define STRIDE		16	/* entry i is at i * STRIDE, 8 indices long */
 #define STORES		256U	/* in a batch, at least */
-#define WARM_UP		1	/* batches that do not count */
-#define MAX_THREADS	2
+#define WARM_UP		1	/* BATCHES that do not count */
 
 struct index {
 	struct maple_tree mt;
@@ -111,6 +112,22 @@ static int internal_reserve(struct index *idx, unsigned long first, unsigned lon
 	MA_STATE(mas, &idx->mt, first, last);
 	int ret = mas_preallocate(&mas, entry, GFP_KERNEL);
 
+	mas_destroy(&mas);
+	return ret;
+}
+
+/* The same, and what is left is given back after the unlock. */
+static int reserve_store(struct index *idx, unsigned long first, unsigned long last, void *entry)
+{
+	MA_STATE(mas, &idx->mt, first, last);
+	int ret = mas_reserve(&mas, GFP_KERNEL);
+
+	if (ret)
+		return ret;
+
+	mas_lock(&mas);
+	ret = store_prealloc(&mas, entry);
+	mas_unlock(&mas);
 	mas_destroy(&mas);
 	return ret;
 }
@@ -216,6 +233,7 @@ static int rb_reserve(struct index *idx, unsigned long first, unsigned long last
 static const struct way ways[] = {
 	{ "exact", MT_FLAGS_LOCK_EXTERN, false, false, exact_store, exact_store, exact_reserve },
 	{ "internal", 0, true, false, internal_store, internal_store, internal_reserve },
+	{ "reserve", 0, true, false, reserve_store, reserve_store, NULL },
 	{ "gfp", 0, false, false, gfp_store, gfp_store, NULL },
 	{ "rb", 0, false, true, rb_store, rb_over, rb_reserve },
 };
@@ -232,7 +250,7 @@ static bool failed;
 	failed = true;							\
 } while (0)
 
-/* What one thread does in a batch. */
+/* One batch */
 struct job {
 	struct index *idx;
 	const struct way *way;
@@ -240,11 +258,7 @@ struct job {
 	const unsigned int *places;
 	const unsigned int *warm_up;	/* other places, nr / 8 of them */
 	unsigned int nr;
-	unsigned int ns10;		/* result: 0.1 ns per store */
-	struct completion done;
 };
-
-static atomic_t arrived;
 
 static noinline int run_op(struct job *job, const unsigned int *places, unsigned int nr)
 {
@@ -277,30 +291,25 @@ static noinline int run_op(struct job *job, const unsigned int *places, unsigned
 	return ret;
 }
 
-static int run_job(void *data)
+/* run_job - returns 0.1 ns per store */
+static unsigned int run_job(struct job *job)
 {
-	struct job *job = data;
 	unsigned int stores = 0;
 	int ret = 0;
-	u64 start;
+	u64 start, ns;
 
 	/* The code into the caches, but not this part of the tree. */
 	ret |= run_op(job, job->warm_up, job->nr / 8);
-
-	atomic_inc(&arrived);
-	while (atomic_read(&arrived) < threads)
-		cpu_relax();
 
 	start = ktime_get_ns();
 	do {
 		ret |= run_op(job, job->places, job->nr);
 		stores += job->op == OP_STORE ? 2 * job->nr : job->nr;
 	} while (stores < STORES);
-	job->ns10 = div_u64((ktime_get_ns() - start) * 10, stores);
+	ns = ktime_get_ns() - start;
 	if (ret)
 		fail("%s by %s: %d", op_names[job->op], job->way->name, ret);
-	complete(&job->done);
-	return 0;
+	return div_u64(ns * 10, stores);
 }
 
 static void *load(struct index *idx, bool rb, unsigned long index)
@@ -332,46 +341,21 @@ static void try(struct index *idx, const struct way *way, unsigned int place)
 		fail("overwrite by %s does not: %d", way->name, ret);
 }
 
-/* run_batch - the same in all threads at once */
-static void run_batch(struct job *jobs, const struct way *way, enum op op)
+static unsigned int run_batch(struct job *job, const struct way *way, enum op op)
 {
-	unsigned int t;
-
 	/* Have the nodes back that the last one has freed. */
 	if (op == OP_STORE && !way->rb)
 		rcu_barrier();
 
-	atomic_set(&arrived, 0);
-	for (t = 0; t < threads; t++) {
-		jobs[t].way = way;
-		jobs[t].op = op;
-		init_completion(&jobs[t].done);
-		if (!way->rb) {
-			jobs[t].idx->mt.ma_flags &= ~MT_FLAGS_LOCK_EXTERN;
-			jobs[t].idx->mt.ma_flags |= way->flags;
-		}
+	job->way = way;
+	job->op = op;
+	if (!way->rb) {
+		job->idx->mt.ma_flags &= ~MT_FLAGS_LOCK_EXTERN;
+		job->idx->mt.ma_flags |= way->flags;
 	}
 	if (op == OP_STORE)
-		try(jobs[0].idx, way, jobs[0].places[0]);
-	for (t = 1; t < threads; t++) {
-		struct task_struct *task = kthread_create_on_cpu(run_job, &jobs[t], t, "bench/%u");
-
-		if (IS_ERR(task)) {
-			fail("no thread");
-			return;
-		}
-		wake_up_process(task);
-	}
-	run_job(&jobs[0]);
-	for (t = 0; t < threads; t++)
-		wait_for_completion(&jobs[t].done);
-}
-
-static int cmp_uint(const void *a, const void *b)
-{
-	unsigned int x = *(const unsigned int *)a, y = *(const unsigned int *)b;
-
-	return x < y ? -1 : x > y;
+		try(job->idx, way, job->places[0]);
+	return run_job(job);
 }
 
 static int fill(struct index *idx, bool rb, const unsigned int *order, unsigned int n)
@@ -421,95 +405,256 @@ static void check(struct index *idx, bool rb, unsigned int n)
 		fail("%lu entries instead of %u", count, n);
 }
 
-/* measure - all ways in turn on the same trees, so that they see the same of all else */
-static void measure(const char *kind, unsigned int flags, bool rb, bool shared,
-		    const unsigned int *order, unsigned int n, unsigned int *results)
+static bool used(const struct way *way, bool rb, enum op op)
 {
-	static struct index trees[MAX_THREADS];
-	struct job jobs[MAX_THREADS] = {};
-	unsigned int own = shared ? n / threads : n;
-	unsigned int nr = min(own, STORES), pos = 0;
-	unsigned int t, b, p, op;
+	return way->rb == rb && (PATCHED || !way->patched) && (op != OP_RESERVE || way->reserve);
+}
 
-	for (t = 0; t < threads; t++) {
-		spin_lock_init(&trees[t].lock);
-		mt_init_flags(&trees[t].mt, flags);
-		trees[t].rb = RB_ROOT;
-		jobs[t].idx = &trees[shared ? 0 : t];
-		jobs[t].nr = nr;
-		if (jobs[t].idx == &trees[t] && fill(&trees[t], rb, order, n)) {
-			fail("no memory for %u entries", n);
-			goto out;
-		}
+/* measure - all ways in turn on the same tree, so that they see the same of all else */
+static void measure(const char *kind, unsigned int flags, bool rb, const unsigned int *order,
+		    unsigned int n)
+{
+	static struct index idx;
+	struct job job = { .idx = &idx, .nr = min(n, STORES) };
+	unsigned int pos = 0;
+
+	spin_lock_init(&idx.lock);
+	mt_init_flags(&idx.mt, flags);
+	idx.rb = RB_ROOT;
+	if (fill(&idx, rb, order, n)) {
+		fail("no memory for %u entries", n);
+		goto out;
 	}
 
-	for (op = 0; op < NR_OPS; op++) {
-		for (b = 0; b < batches + WARM_UP && !failed; b++) {
+	for (unsigned int op = 0; op < NR_OPS; op++) {
+		unsigned int fastest[NR_WAYS];
+
+		memset(fastest, 0xff, sizeof(fastest));
+		for (unsigned int b = 0; b < BATCHES + WARM_UP && !failed; b++) {
 			for (unsigned int i = 0; i < NR_WAYS; i++) {
-				p = (b + i) % NR_WAYS;
-				if (ways[p].rb != rb || (ways[p].patched && !PATCHED) ||
-				    (op == OP_RESERVE && !ways[p].reserve))
+				unsigned int w = (b + i) % NR_WAYS, ns10;
+
+				if (!used(&ways[w], rb, op))
 					continue;
-				for (t = 0; t < threads; t++) {
-					/* Each thread has places of its own. */
-					jobs[t].places = order + pos + (shared ? t * own : 0);
-					pos = pos + 2 * nr > own ? 0 : pos + nr;
-					jobs[t].warm_up = order + pos + (shared ? t * own : 0);
-				}
-				run_batch(jobs, &ways[p], op);
-				for (t = 0; b >= WARM_UP && t < threads; t++)
-					results[(p * batches + b - WARM_UP) * threads + t] = jobs[t].ns10;
+				job.places = order + pos;
+				pos = pos + 2 * job.nr > n ? 0 : pos + job.nr;
+				job.warm_up = order + pos;
+				ns10 = run_batch(&job, &ways[w], op);
+				if (b >= WARM_UP)
+					fastest[w] = min(fastest[w], ns10);
 			}
 		}
-		for (p = 0; p < NR_WAYS && !failed; p++) {
-			unsigned int *r = results + p * batches * threads;
-
-			if (ways[p].rb != rb || (ways[p].patched && !PATCHED) ||
-			    (op == OP_RESERVE && !ways[p].reserve))
-				continue;
-			sort(r, batches * threads, sizeof(*r), cmp_uint, NULL);
-			b = r[batches * threads / 2];
-			pr_info("BENCH op=%s tree=%s path=%s n=%u mode=%s ns=%u.%u\n",
-				op_names[op], kind, ways[p].name, n,
-				threads == 1 ? "alone" : shared ? "shared" : "own",
-				b / 10, b % 10);
+		for (unsigned int w = 0; w < NR_WAYS && !failed; w++) {
+			if (used(&ways[w], rb, op))
+				pr_info("BENCH op=%s tree=%s path=%s n=%u ns=%u.%u\n", op_names[op],
+					kind, ways[w].name, n, fastest[w] / 10, fastest[w] % 10);
 		}
 	}
-	for (t = 0; t < (shared ? 1 : threads); t++)
-		check(&trees[t], rb, n);
+	check(&idx, rb, n);
 out:
-	for (t = 0; t < threads; t++)
-		empty(&trees[t]);
+	empty(&idx);
+}
+
+/*
+ * Reservations that are pending at the same time: all are made, then all stores under
+ * the lock, then what is left is given back. Each phase is timed by itself.
+ */
+enum phase { PHASE_RESERVE, PHASE_STORE, PHASE_GIVE_BACK, NR_PHASES };
+static const char * const phase_names[] = { "reserve", "store", "give-back" };
+
+#define MOST_PENDING	1024U
+static const unsigned int pending_counts[] = { 1, 8, 16, 64, 512, MOST_PENDING };
+
+struct pending_way {
+	const char *name;
+	bool patched;
+	bool rb;
+	int (*reserve)(struct ma_state *mas);
+};
+
+static int reserve_internal(struct ma_state *mas)
+{
+	return mas_preallocate(mas, NULL, GFP_KERNEL);
+}
+
+static int reserve_any(struct ma_state *mas)
+{
+	return mas_reserve(mas, GFP_KERNEL);
+}
+
+static const struct pending_way pending_ways[] = {
+	{ "reserve", true, false, reserve_any },
+	{ "internal", true, false, reserve_internal },
+	{ "rb", false, true, NULL },
+};
+
+static struct pending {
+	struct ma_state mas;
+	struct rb_range *range;
+} pending[MOST_PENDING];
+
+static void rb_insert(struct index *idx, struct rb_range *r)
+{
+	struct rb_node **link = &idx->rb.rb_node, *parent = NULL;
+
+	while (*link) {
+		struct rb_range *other = rb_entry(*link, struct rb_range, rb);
+
+		parent = *link;
+		link = r->last < other->first ? &parent->rb_left : &parent->rb_right;
+	}
+	rb_link_node(&r->rb, parent, link);
+	rb_insert_color(&r->rb, &idx->rb);
+}
+
+static int rb_pending(struct index *idx, bool new, const unsigned int *places, unsigned int n,
+		      u64 *ends)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < n; i++) {
+		pending[i].range = kmem_cache_alloc(range_cache, GFP_KERNEL);
+		if (!pending[i].range)
+			return -ENOMEM;
+	}
+	ends[PHASE_RESERVE] = ktime_get_ns();
+	for (i = 0; i < n; i++) {
+		unsigned long first = (unsigned long)places[i] * STRIDE + (new ? 10 : 0);
+		struct rb_range *r = pending[i].range;
+
+		if (!new) {
+			ret |= rb_over(idx, first, first + 7, xa_mk_value(2));
+			continue;
+		}
+		r->first = first;
+		r->last = first + 3;
+		r->entry = xa_mk_value(3);
+		spin_lock(&idx->lock);
+		rb_insert(idx, r);
+		spin_unlock(&idx->lock);
+	}
+	ends[PHASE_STORE] = ktime_get_ns();
+	for (i = 0; !new && i < n; i++)
+		kmem_cache_free(range_cache, pending[i].range);
+	ends[PHASE_GIVE_BACK] = ktime_get_ns();
+	for (i = 0; new && i < n; i++)
+		ret |= rb_store(idx, (unsigned long)places[i] * STRIDE + 10, 0, NULL);
+	return ret;
+}
+
+static int maple_pending(struct index *idx, const struct pending_way *way, bool new,
+			 const unsigned int *places, unsigned int n, u64 *ends)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < n; i++) {
+		mas_init(&pending[i].mas, &idx->mt, 0);
+		ret |= way->reserve(&pending[i].mas);
+	}
+	ends[PHASE_RESERVE] = ktime_get_ns();
+	for (i = 0; !ret && i < n; i++) {
+		unsigned long first = (unsigned long)places[i] * STRIDE + (new ? 10 : 0);
+		struct ma_state *mas = &pending[i].mas;
+
+		mas_lock(mas);
+		mas_set_range(mas, first, first + (new ? 3 : 7));
+		ret |= store_prealloc(mas, xa_mk_value(new ? 3 : 2));
+		mas_unlock(mas);
+	}
+	ends[PHASE_STORE] = ktime_get_ns();
+	for (i = 0; i < n; i++)
+		mas_destroy(&pending[i].mas);
+	ends[PHASE_GIVE_BACK] = ktime_get_ns();
+	for (i = 0; !ret && new && i < n; i++) {
+		unsigned long first = (unsigned long)places[i] * STRIDE + 10;
+
+		ret |= mtree_store_range(&idx->mt, first, first + 3, NULL, GFP_KERNEL);
+	}
+	return ret;
+}
+
+static void measure_pending(const char *kind, unsigned int flags, bool rb,
+			    const unsigned int *order, unsigned int n)
+{
+	static struct index idx;
+	unsigned int pos = 0;
+
+	spin_lock_init(&idx.lock);
+	mt_init_flags(&idx.mt, flags);
+	idx.rb = RB_ROOT;
+	if (fill(&idx, rb, order, n))
+		fail("no memory for %u entries", n);
+
+	for (unsigned int w = 0; w < ARRAY_SIZE(pending_ways); w++)
+	for (unsigned int new = 0; new < 2; new++)
+	for (unsigned int c = 0; c < ARRAY_SIZE(pending_counts) && !failed; c++) {
+		const struct pending_way *way = &pending_ways[w];
+		unsigned int count = pending_counts[c];
+		u64 fastest[NR_PHASES];
+
+		if (way->rb != rb || (way->patched && !mas_reserve))
+			continue;
+		memset(fastest, 0xff, sizeof(fastest));
+		for (unsigned int b = 0; b < BATCHES + WARM_UP; b++) {
+			u64 sums[NR_PHASES] = {}, ends[NR_PHASES], start;
+
+			rcu_barrier();
+			for (unsigned int done = 0; done < MOST_PENDING; done += count) {
+				int ret;
+
+				pos = pos + 2 * count > n ? 0 : pos + count;
+				start = ktime_get_ns();
+				ret = rb ? rb_pending(&idx, new, order + pos, count, ends) :
+					maple_pending(&idx, way, new, order + pos, count, ends);
+				if (ret)
+					fail("%u pending: %d", count, ret);
+				for (unsigned int p = 0; p < NR_PHASES; p++) {
+					sums[p] += ends[p] - start;
+					start = ends[p];
+				}
+			}
+			for (unsigned int p = 0; b >= WARM_UP && p < NR_PHASES; p++)
+				fastest[p] = min(fastest[p], sums[p]);
+		}
+		for (unsigned int p = 0; p < NR_PHASES; p++)
+			pr_info("BENCH phase=%s tree=%s path=%s op=%s n=%u count=%u ns=%llu\n",
+				phase_names[p], kind, way->name, new ? "store" : "overwrite", n,
+				count, div_u64(fastest[p], roundup(MOST_PENDING, count)));
+	}
+	empty(&idx);
 }
 
 static void measure_all(void)
 {
-	unsigned int *order = vmalloc_array(entries, sizeof(*order));
-	unsigned int *results = vmalloc_array(NR_WAYS * batches * threads, sizeof(*results));
+	unsigned int *order = vmalloc_array(MOST_ENTRIES, sizeof(*order));
 	struct rnd_state rnd;
 
-	if (!order || !results) {
+	if (!order) {
 		fail("no memory");
-		goto out;
+		return;
 	}
 
 	prandom_seed_state(&rnd, 42);
-	for (unsigned int n = 10; n <= entries && !failed; n *= n == 10 || n == 1000 ? 100 : 10) {
+	for (unsigned int n = 10; n <= MOST_ENTRIES && !failed; n *= n == 10 || n == 1000 ? 100 : 10) {
 		for (unsigned int i = 0; i < n; i++) {
 			unsigned int j = prandom_u32_state(&rnd) % (i + 1);
 
 			order[i] = order[j];
 			order[j] = i;
 		}
-		for (unsigned int shared = 0; shared < threads; shared++) {
-			measure("allocation,RCU", MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU,
-				false, shared, order, n, results);
-			measure("regular", 0, false, shared, order, n, results);
-			measure("rb", 0, true, shared, order, n, results);
-		}
+		measure("allocation,RCU", MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU, false,
+			order, n);
+		measure("regular", 0, false, order, n);
+		measure("rb", 0, true, order, n);
+		if (n != 100000)
+			continue;
+		measure_pending("allocation,RCU", MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU, false,
+				order, n);
+		measure_pending("regular", 0, false, order, n);
+		measure_pending("rb", 0, true, order, n);
 	}
-out:
-	vfree(results);
 	vfree(order);
 }
 
@@ -524,7 +669,6 @@ static long slab_bytes(void)
 /* memory - what reservations that are pending hold, and what is kept for the next ones */
 static void memory(void)
 {
-	static struct ma_state pending[PENDING];
 	struct kmem_cache *cache;
 	unsigned int nodes;
 	DEFINE_MTREE(mt);
@@ -547,19 +691,19 @@ static void memory(void)
 		kmem_cache_shrink(cache);
 		before = slab_bytes();
 		for (unsigned int i = 0; i < PENDING; i++) {
-			mas_init(&pending[i], &mt, i * 2);
-			mas_set_range(&pending[i], i * 2, i * 2 + 3);
-			if (mas_preallocate(&pending[i], xa_mk_value(1), GFP_KERNEL))
+			mas_init(&pending[i].mas, &mt, i * 2);
+			mas_set_range(&pending[i].mas, i * 2, i * 2 + 3);
+			if (mas_preallocate(&pending[i].mas, xa_mk_value(1), GFP_KERNEL))
 				fail("no memory");
-			nodes = pending[i].alloc ? 1 : 0;
-			if (pending[i].sheaf)
-				nodes = kmem_cache_sheaf_size(pending[i].sheaf);
+			nodes = pending[i].mas.alloc ? 1 : 0;
+			if (pending[i].mas.sheaf)
+				nodes = kmem_cache_sheaf_size(pending[i].mas.sheaf);
 			most = max(most, nodes);
 		}
 		pr_info("BENCH pending=%d path=%s bytes=%ld nodes=%u capacity=%u\n", PENDING,
 			ways[p].name, slab_bytes() - before, most, cache->sheaf_capacity);
 		for (unsigned int i = 0; i < PENDING; i++)
-			mas_destroy(&pending[i]);
+			mas_destroy(&pending[i].mas);
 		mt.ma_flags &= ~MT_FLAGS_LOCK_EXTERN;
 	}
 
@@ -568,30 +712,23 @@ static void memory(void)
 	rcu_barrier();
 	before = slab_bytes();
 	kmem_cache_shrink(cache);
-	pr_info("BENCH idle bytes=%ld capacity=%u cpus=%u\n", before - slab_bytes(),
-		cache->sheaf_capacity, num_online_cpus());
+	pr_info("BENCH idle=%ld capacity=%u\n", before - slab_bytes(),
+		cache->sheaf_capacity);
 }
 
 static int __init maple_bench(void)
 {
-	threads = clamp(threads, 1U, MAX_THREADS);
-	if (threads > num_online_cpus())
-		fail("%u threads on %u CPUs", threads, num_online_cpus());
-	range_cache = KMEM_CACHE(rb_range, 0);
-	set_cpus_allowed_ptr(current, cpumask_of(0));
+	if (!run)
+		return 0;
 
-	if (!failed && range_cache)
+	range_cache = KMEM_CACHE(rb_range, 0);
+	if (range_cache)
 		measure_all();
-	if (!failed && threads == 1)
+	if (!failed)
 		memory();
 	if (!failed)
 		pr_info("BENCH done\n");
-
-	/* UML would start again; x86-64 has nothing to switch it off. */
-	if (IS_ENABLED(CONFIG_UML))
-		kernel_power_off();
-	else
-		emergency_restart();
+	kernel_power_off();	/* UML would start again */
 	return 0;
 }
 late_initcall(maple_bench);

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-# Tables of medians and ratios from bench.sh's results, lines of name=value. Ends with
-# status 1 when something has not been measured. -v part=stores|users -v rounds=N -v plot=FILE
+# Tables of medians and ratios from bench.sh's results, lines of name=value. A ratio is the
+# median of the ratios within each round, with the least and the greatest in brackets. Ends
+# with status 1 when a part has been measured, but not all of it.
+# -v file=numbers|users -v plot=PREFIX of the files for gnuplot
 
+# median(): of a list of numbers; also sets low and high
 function median(list,	v, n, i, j, t)
 {
 	n = split(list, v, " ")
@@ -9,40 +12,43 @@ function median(list,	v, n, i, j, t)
 		for (j = i; j > 1 && v[j - 1] + 0 > v[j] + 0; j--) {
 			t = v[j]; v[j] = v[j - 1]; v[j - 1] = t
 		}
-	return n ? v[int((n + 1) / 2)] + 0 : 0
+	low = v[1] + 0
+	high = v[n] + 0
+	return !n ? 0 : n % 2 ? v[(n + 1) / 2] + 0 : (v[n / 2] + v[n / 2 + 1]) / 2
 }
 
-# ns(): the median of all rounds; ratio(): of the ratios within each of them
-function ns(kernel, path,	r, list)
+# time(): the median of all rounds of what is measured in KERNEL under the name KEY
+function time(kernel, key,	r, list)
 {
-	for (r = 1; r <= rounds; r++)
-		list = list " " result(kernel, path, r)
-	return median(list)
-}
-
-function ratio(kernel, path, to,	r, list, x)
-{
-	for (r = 1; r <= rounds; r++)
-		if ((x = result(kernel, to, r)) > 0)
-			list = list " " result(kernel, path, r) / x
-	return median(list)
-}
-
-function result(kernel, path, r,	k)
-{
-	k = machine " " op " " (path == "rb" ? "rb" : tree) " " n " " mode " " kernel " " path
-	if (got[k] < r) {
-		missing[k]
-		return 0
+	for (r = 1; r <= rounds; r++) {
+		if (!((kernel, r, key) in value)) {
+			missing[kernel " " key]
+			return 0
+		}
+		list = list " " value[kernel, r, key]
 	}
-	return value[k, r]
+	return median(list)
+}
+
+function ratio(kernel, key, kernel2, key2,	r, list)
+{
+	for (r = 1; r <= rounds; r++)
+		if (value[kernel2, r, key2] > 0)
+			list = list " " value[kernel, r, key] / value[kernel2, r, key2]
+	return median(list)
+}
+
+# spread(): as text
+function spread(x)
+{
+	return sprintf("%5.2f (%.2f..%.2f)", x, low, high)
 }
 
 function verdict(x, goal)
 {
 	if (x <= goal)
 		return "ok"
-	missed = 1
+	missed++
 	return "missed"
 }
 
@@ -52,7 +58,11 @@ function verdict(x, goal)
 		eq = index($i, "=")
 		f[eq ? substr($i, 1, eq - 1) : $i] = substr($i, eq + 1)
 	}
+	k = f["kernel"] SUBSEP f["round"] SUBSEP
+	if ("kernel" in f)
+		rounds = rounds > f["round"] ? rounds : f["round"]
 	if ("user" in f) {
+		have["users"]
 		k = f["user"] " " f["way"] " " f["n"]
 		if ("op" in f) {
 			k = f["op"] " " k
@@ -65,58 +75,265 @@ function verdict(x, goal)
 			user_entry[k] = f["entry"]
 			user_slab[k] = f["slab"]
 		}
+	} else if ("phase" in f) {
+		value[k f["phase"] " " f["op"] " " f["tree"] " " f["path"] " " f["count"]] = f["ns"]
 	} else if ("op" in f) {
-		k = f["machine"] " " f["op"] " " f["tree"] " " f["n"] " " f["mode"] " " f["kernel"] " " f["path"]
-		value[k, ++got[k]] = f["ns"]
+		have["stores"]
+		value[k f["op"] " " f["tree"] " " f["path"] " " f["n"]] = f["ns"]
 	} else if ("pending" in f) {
-		k = f["kernel"] " " f["path"]
-		pending[k] = pending[k] " " f["bytes"] / f["pending"]
-		nodes[k] = f["nodes"]
-		capacity[f["kernel"]] = f["capacity"]
+		value[k "pending " f["path"]] = f["bytes"] / f["pending"]
+		value[k "nodes " f["path"]] = f["nodes"]
+		value[k "capacity"] = f["capacity"]
 	} else if ("idle" in f) {
-		idle[f["kernel"]] = idle[f["kernel"]] " " f["bytes"]
+		value[k "idle"] = f["idle"]
+	} else if ("vma" in f) {
+		have["vma"]
+		i = k f["vma"] " " f["n"]
+		# The fastest of the batches: the others were interrupted more often.
+		if (!(i in value) || value[i] + 0 > f["ns"] + 0)
+			value[i] = f["ns"]
+	} else if ("readers" in f) {
+		have["readers"]
+		if (f["membarrier"] == "0")
+			slow_rcu = 1
+		k = f["readers"] " " f["n"] " " f["writer"]
+		lookups[k] = lookups[k] " " f["lookups"] / 1e6
+		changes[k] = changes[k] " " f["changes"] / 1e3
 	} else if ("type" in f) {
-		instructions[f["commit"], f["type"]] = f["instructions"]
+		have["instructions"]
+		if (f["commit"] != commits[ncommits])
+			commits[++ncommits] = f["commit"]
+		instructions[f["commit"], f["type"]] = f["instructions"] / f["stores"]
+		if (ncommits == 1) {
+			types[++ntypes] = f["type"]
+			stores[f["type"]] = f["stores"]
+		} else if (stores[f["type"]] != f["stores"]) {
+			missing["the same stores in " f["commit"]]
+		}
 		sum[f["commit"]] += f["instructions"]
-		stores[f["type"]] = f["stores"]
+		if (ncommits == 1)
+			all_stores += f["stores"]
+	} else if ($1 == "size") {
+		have["size"]
+		sub(/^size /, "")
+		size = size "    " $0 "\n"
 	}
 }
 
-# table of times: one line per op, tree and size; other kernels: internal / exact
-function times(others, sizes, modes,	o, s, m, t, a, b, c, nops, ntrees, nsizes, nmodes, nothers, i, x)
+function external_tables(	o, t, s, x, i, k, path)
 {
-	nops = split("store overwrite reserve", ops, " ")
-	ntrees = split("allocation,RCU regular", trees, " ")
-	nsizes = split(sizes, size, " ")
-	nmodes = split(modes, allmodes, " ")
-	nothers = split(others, other, " ")
-	printf "\n%-9s %-14s %-6s %8s |%8s %8s %6s |%8s %6s %-6s |%8s %8s |", "", "tree", "trees", "entries",
-		"base", "exact", "ratio", "internal", "ratio", "", "gfp", "rb"
-	for (i = 1; i <= nothers; i++)
-		printf " %8s", other[i]
-	print ""
-	for (o = 1; o <= nops; o++) for (t = 1; t <= ntrees; t++) for (m = 1; m <= nmodes; m++) for (s = 1; s <= nsizes; s++) {
-		op = ops[o]; tree = trees[t]; n = size[s]; mode = allmodes[m]
-		a = ns("base", "exact")
-		b = ns("series", "exact")
-		c = ns("series", "internal")
-		x = ratio("series", "internal", "exact")
-		printf "%-9s %-14s %-6s %8d |%8.1f %8.1f %6.2f |%8.1f %6.2f %-6s |%8s %8.1f |", op, tree, mode, n,
-			a, b, a ? b / a : 0, c, x, verdict(x, 1.10),
-			op == "reserve" ? "" : sprintf("%.1f", ns("series", "gfp")), ns("series", "rb")
-		for (i = 1; i <= nothers; i++)
-			printf " %8.2f", ratio(other[i], "internal", "exact")
-		print ""
-		if (op == "store" && mode == "alone")
-			print tree, n, b, c, ns("series", "gfp"), ns("series", "rb") >plot
+	print "\nNanoseconds per store with what is the same in both: the fastest of 20 batches, of these the"
+	print "median of the rounds, as in all tables; UML, native speed, one CPU."
+	print "  exact    external lock, mas_preallocate() and mas_store_prealloc() under it, as for VMAs"
+	print "  gfp      internal lock, mas_store_gfp()"
+	print "  again    base once more, to base: what differs is noise"
+	print "  series   to base; goal 1.03"
+	print "  aligned  series to base, both with functions and loops aligned to 64 and 32 bytes: what"
+	print "           differs from the column before comes of where the code happens to be"
+	print "store: a new range, and NULL there again; overwrite: an entry in exactly its range;"
+	print "reserve: mas_preallocate() and mas_destroy(), nothing stored.\n"
+	printf "%-9s %-5s %-14s %8s |%8s | %-18s | %-18s %-6s | %-18s\n", "", "", "tree", "entries",
+		"base, ns", "again", "series", "", "aligned"
+	for (o = 1; o <= nops; o++) for (i = 1; i <= 2; i++) for (t = 1; t <= ntrees; t++) for (s = 1; s <= nsizes; s++) {
+		path = i == 1 ? "exact" : "gfp"
+		if (ops[o] == "reserve" && path == "gfp")
+			continue
+		k = ops[o] " " trees[t] " " path " " sizes[s]
+		printf "%-9s %-5s %-14s %8d |%8.1f | ", ops[o], path, trees[t], sizes[s], time("base", k)
+		x = ratio("again", k, "base", k)
+		printf "%-18s | ", spread(x)
+		time("series", k)
+		x = ratio("series", k, "base", k)
+		printf "%-18s %-6s | ", spread(x), verdict(x, 1.03)
+		x = ratio("series-64", k, "base-64", k)
+		printf "%-18s\n", spread(x)
 	}
+}
+
+function internal_tables(	o, t, s, x, e, i, k, p, npaths)
+{
+	print "\nThe same in the kernel with the series, on the same tree."
+	print "  exact     external lock, mas_preallocate() and mas_store_prealloc() under it"
+	print "  internal  internal lock, mas_preallocate() outside of it; to exact, goal 1.10"
+	print "  reserve   internal lock, mas_reserve() and mas_destroy() outside of it; to exact"
+	print "  gfp       internal lock, mas_store_gfp(); to exact"
+	print "  rb        rb-tree, node allocated outside of the lock"
+	print "  64/80     internal to exact with 64 nodes, and sheaves of 80\n"
+	printf "%-9s %-14s %8s |%8s |%8s %-18s %-6s |%8s %-18s |%8s %-18s |%8s | %-18s\n", "", "tree",
+		"entries", "exact", "internal", "", "", "reserve", "", "gfp", "", "rb", "64/80"
+	for (o = 1; o <= nops; o++) for (t = 1; t <= ntrees; t++) for (s = 1; s <= nsizes; s++) {
+		e = ops[o] " " trees[t] " exact " sizes[s]
+		printf "%-9s %-14s %8d |%8.1f |", ops[o], trees[t], sizes[s], time("series", e)
+		k = ops[o] " " trees[t] " internal " sizes[s]
+		printf "%8.1f ", time("series", k)
+		x = ratio("series", k, "series", e)
+		printf "%-18s %-6s |", spread(x), verdict(x, 1.10)
+		npaths = split("reserve gfp", p, " ")
+		for (i = 1; i <= npaths; i++) {
+			if (ops[o] == "reserve") {
+				printf "%8s %-18s |", "", ""
+				continue
+			}
+			k = ops[o] " " trees[t] " " p[i] " " sizes[s]
+			printf "%8.1f ", time("series", k)
+			printf "%-18s |", spread(ratio("series", k, "series", e))
+		}
+		printf "%8.1f | ", time("series", ops[o] " rb rb " sizes[s])
+		k = ops[o] " " trees[t] " internal " sizes[s]
+		time("64/80", k)
+		printf "%-18s\n", spread(ratio("64/80", k, "64/80", e))
+		if (ops[o] == "store")
+			plot_stores(trees[t], sizes[s])
+	}
+}
+
+# plot_stores(): ns with the least and the greatest
+function plot_stores(tree, n,	i, p, np, kernel, key, x)
+{
+	np = split("base exact internal gfp rb", p, " ")
+	for (i = 1; i <= np; i++) {
+		kernel = p[i] == "base" ? "base" : "series"
+		key = "store " (p[i] == "rb" ? "rb rb" : tree " " (p[i] == "base" ? "exact" : p[i])) " " n
+		x = time(kernel, key)
+		print tree, p[i], n, x, low, high >(plot ".stores")
+	}
+}
+
+function pending_tables(	w, t, o, c, i, p, x, ways, kernel, path, ncounts, count, phase)
+{
+	print "\nPending reservations: as many are made, then as many stores under the lock, then what is left is"
+	print "given back; tree of 100,000 entries; ns each; UML, one CPU. to 1: store to store with one"
+	print "pending, goal 1.50 for mas_reserve(). mas_preallocate() gives back in the store. 64/80: as above."
+	print "exact is the external lock, mas_preallocate() and mas_store_prealloc() in one."
+	ncounts = split("1 8 16 64 512 1024", count, " ")
+	split("reserve store give-back", phase, " ")
+	printf "\n%-9s %-14s %7s |", "", "tree", "pending"
+	printf "%29s |%22s |%13s |%29s |%8s\n", "mas_reserve()", "mas_preallocate()", "64/80", "rb-tree", "exact"
+	printf "%-9s %-14s %7s |%8s %6s %5s %7s |", "", "", "", "reserve", "store", "to 1", "back"
+	printf "%8s %7s %5s |%7s %5s |%9s %8s %10s |\n", "reserve", "store", "to 1", "store", "to 1", "allocate", "insert", "free"
+	for (o = 1; o <= 2; o++) for (t = 1; t <= ntrees; t++) for (c = 1; c <= ncounts; c++) {
+		printf "%-9s %-14s %7d |", ops[o], trees[t], count[c]
+		split("reserve internal internal rb", ways, " ")
+		for (w = 1; w <= 4; w++) {
+			kernel = w == 3 ? "64/80" : "series"
+			path = " " ops[o] " " (w == 4 ? "rb" : trees[t]) " " ways[w] " "
+			if (w != 3)
+				printf w == 4 ? "%9.0f " : "%8.0f ", time(kernel, "reserve" path count[c])
+			x = time(kernel, "store" path count[c])
+			printf w == 4 ? "%8.0f " : w == 1 ? "%6.0f " : "%7.0f ", x
+			if (t == 1)
+				print ops[o], (w == 3 ? kernel : ways[w]), count[c], x, low, high >(plot ".pending")
+			if (w < 4) {
+				x = ratio(kernel, "store" path count[c], kernel, "store" path "1")
+				printf "%5.2f ", x
+				if (w == 1 && count[c] == 1024)
+					pending_verdicts = pending_verdicts sprintf("  %s, %s: %.2f %s\n", ops[o], trees[t], x, verdict(x, 1.50))
+			}
+			if (w == 1)
+				printf "%7.0f ", time(kernel, "give-back" path count[c])
+			else if (w == 4)
+				printf "%10.0f ", time(kernel, "give-back" path count[c])
+			printf "|"
+		}
+		if (c == 1)
+			printf "%8.0f", time("series", ops[o] " " trees[t] " exact 100000")
+		print ""
+	}
+	printf "\nStore with 1024 pending to one with 1, mas_reserve():\n%s", pending_verdicts
+}
+
+function memory_tables(	i, k, n, kernel, x)
+{
+	print "\nMemory. Pending: what a reservation holds, measured with 1000 of them, goal 8.5 KiB. Idle: what"
+	print "the sheaves of one CPU and one node hold after the largest tree (kmem_cache_shrink()), to base,"
+	print "goal 1.00.\n"
+	printf "%-8s %9s %6s |%9s %9s %-6s |%8s %s\n", "", "capacity", "nodes", "exact", "reserved", "", "idle", ""
+	n = split("base series 64/80", kernel, " ")
+	for (i = 1; i <= n; i++) {
+		k = kernel[i]
+		printf "%-8s %9d %6s |%9.0f ", k, time(k, "capacity"), k == "base" ? "" : time(k, "nodes internal"), time(k, "pending exact")
+		x = k == "base" ? 0 : time(k, "pending internal")
+		printf "%9s %-6s |", k == "base" ? "" : sprintf("%.0f", x), k == "series" ? verdict(x, 8.5 * 1024) : ""
+		printf "%8d ", time(k, "idle")
+		x = ratio(k, "idle", "base", "idle")
+		printf "%s %s\n", spread(x), k == "series" ? verdict(sprintf("%.2f", x), 1) : ""
+	}
+}
+
+function vma_tables(	o, n, name, f, x)
+{
+	print "\nWhat a user of VMAs sees, ns, the fastest of 100 batches; UML, one CPU."
+	print "Columns as in the first table. k...: as a function call in the kernel, without UML's way into it."
+	print "getpid: a system call that does nothing. entries: VMAs of the process.\n"
+	printf "%-8s %8s |%9s | %-18s | %-18s %-6s | %-18s\n", "", "entries", "base, ns", "again", "series", "", "aligned"
+	n = split("getpid 10,kmmap 10,kmmap 1000,kmmap 30000,ksplit 10,ksplit 1000,ksplit 30000,kmerge 10,kmerge 1000,kmerge 30000," \
+		  "mmap 10,mmap 1000,mmap 30000,split 10,split 1000,split 30000,merge 10,merge 1000,merge 30000," \
+		  "fork 10,fork 1000,fork 30000,exec 10", name, ",")
+	for (o = 1; o <= n; o++) {
+		split(name[o], f, " ")
+		printf "%-8s %8d |%9d | ", f[1], f[2], time("base", name[o])
+		x = ratio("again", name[o], "base", name[o])
+		printf "%-18s | ", spread(x)
+		time("series", name[o])
+		x = ratio("series", name[o], "base", name[o])
+		printf "%-18s %-6s | ", spread(x), verdict(x, 1.03)
+		x = ratio("series-64", name[o], "base-64", name[o])
+		printf "%-18s\n", spread(x)
+	}
+}
+
+function readers_tables(	w, s, n, way, size, k, x, base)
+{
+	print "\nOne reader beside one writer, each on a CPU of its own, user space, -O2, liburcu. The writer maps"
+	print "and unmaps all the time; the reader looks up any address. Millions of lookups per second, medians"
+	print "of one second each, and thousands of changes. maple: RCU mode, the reader takes no lock. The others:"
+	print "an interval tree under a lock of glibc; its read-write lock favours readers so much that the writer"
+	print "gets next to nothing. ratio: maple to this.\n"
+	if (slow_rcu)
+		missing["sys_membarrier(): rcu_read_lock() is slower than in a kernel"]
+	printf "%8s %-12s |%8s |%8s %-14s %6s |%9s\n", "mappings", "", "alone", "beside a writer", "", "ratio", "changes"
+	n = split("maple rb-mutex rb-rwlock rb-spinlock", way, " ")
+	split("1000 100000 500000", size, " ")
+	for (s = 1; s <= 3; s++) for (w = 1; w <= n; w++) {
+		k = way[w] " " size[s] " "
+		if (lookups[k "0"] == "" || lookups[k "1"] == "")
+			missing["readers " k]
+		printf "%8d %-12s |%8.2f |", size[s], way[w], median(lookups[k "0"])
+		x = median(lookups[k "1"])
+		if (w == 1)
+			base = x
+		print way[w], size[s], x, low, high >(plot ".readers")
+		printf "%8.2f %-14s %6.2f |%9.0f\n", x, sprintf("(%.2f..%.2f)", low, high), x ? base / x : 0, median(changes[k "1"])
+	}
+}
+
+function instructions_tables(	t, c, x)
+{
+	print "\nInstructions per store with an external lock, and to base, after each part of the series"
+	print "(callgrind, tools/testing/radix-tree, -O2); goal 1.01 for each type.\n"
+	printf "%-16s %8s", "", "stores"
+	for (c = 1; c <= ncommits; c++)
+		printf " %16s", commits[c]
+	print ""
+	for (t = 1; t <= ntypes; t++) {
+		printf "%-16s %8d", types[t], stores[types[t]]
+		for (c = 1; c <= ncommits; c++) {
+			x = instructions[commits[c], types[t]] / instructions[commits[1], types[t]]
+			printf " %8.1f (%5.3f)", instructions[commits[c], types[t]], x
+		}
+		printf " %s\n", verdict(x, 1.01)
+	}
+	printf "%-16s %8d", "all of them", all_stores
+	for (c = 1; c <= ncommits; c++)
+		printf " %8.1f (%5.3f)", sum[commits[c]] / all_stores, sum[commits[c]] / sum[commits[1]]
+	print ""
 }
 
 # user_time(), user_ratio(): as ns() and ratio(), for @op and @n of a user
 function user_time(user, way,	r, list, k)
 {
 	k = op " " user " " way " " n
-	if (user_got[k] < rounds)
+	if (!user_got[k])
 		missing[k]
 	for (r = 1; r <= user_got[k]; r++)
 		list = list " " user_ns[k, r]
@@ -127,7 +344,7 @@ function user_ratio(user, way,	r, list, k, to)
 {
 	k = op " " user " " way " " n
 	to = op " " user " rb " n
-	for (r = 1; r <= rounds; r++)
+	for (r = 1; r <= user_got[k]; r++)
 		if (user_ns[to, r] > 0)
 			list = list " " user_ns[k, r] / user_ns[to, r]
 	return median(list)
@@ -153,8 +370,8 @@ function user_tables(user, operations, ways,	nop, o, nway, w, nsize, s, all, way
 		printf "%-10s %8d |", op, n
 		for (w = 1; w <= nway; w++) {
 			x = user_time(user, way[w])
+			print user, op, way[w], n, x, low, high >(plot ".users")
 			printf w == 1 ? " %10.1f" : " | %14.1f %6.2f", x, user_ratio(user, way[w])
-			print user, op, way[w], n, x >plot
 		}
 		print ""
 	}
@@ -172,7 +389,7 @@ function user_tables(user, operations, ways,	nop, o, nway, w, nsize, s, all, way
 				first = x
 			printf w == 1 ? " %10.1f" : " | %14.1f %6.2f", x, first ? x / first : 0
 			if (i == 1)
-				print user, "index", way[w], n, x >plot
+				print user, "index", way[w], n, x, x, x >(plot ".users")
 		}
 		print ""
 	}
@@ -211,73 +428,31 @@ function users()
 	printf "The allocator has %.2f free ranges per mapping.\n", user_extra["range rb 500000"]
 }
 
-function stores_tables()
-{
-	print "\nNanoseconds per store, medians. In the same kernel, on the same tree:"
-	print "  base, exact   external lock, mas_preallocate() and mas_store_prealloc() under it; base is without"
-	print "                the series"
-	print "  internal      internal lock, mas_preallocate() outside of it; ratio: to exact, goal 1.10"
-	print "  gfp           internal lock, mas_store_gfp()"
-	print "  rb            rb-tree, node allocated outside of the lock"
-	print "  64/32 ...     internal to exact with other numbers: nodes reserved / sheaf_capacity"
-	print "store: a new range, and NULL there again; overwrite: an entry in exactly its range;"
-	print "reserve: mas_preallocate() and mas_destroy(), nothing stored."
-	print "\nUML, native speed, one CPU:"
-	machine = "um"
-	times("64/32 94/32 64/64 64/96 64/124", "10 1000 100000 1000000", "alone")
-	print "\nx86-64, two CPUs at once, emulated (qemu tcg): only the ratios mean something."
-	print "own: each on a tree of its own; shared: both on one tree."
-	machine = "x86_64"
-	times("64/32 64/64 64/96 64/124", "10 1000 100000", "own shared")
-
-	print "\nInstructions with an external lock (callgrind, tools/testing/radix-tree, -O2), goal 1.01:\n"
-	printf "%-16s %8s %12s %12s %8s %8s %7s\n", "", "stores", "base", "series", "a store", "series", "ratio"
-	ntypes = split("new_root store_root exact_fit append slot_store node_store split_store rebalance spanning_store", type, " ")
-	for (i = 1; i <= ntypes; i++) {
-		t = type[i]
-		a = instructions["base", t]
-		b = instructions["series", t]
-		if (!a || !b || !stores[t]) {
-			missing["instructions " t]
-			continue
-		}
-		all += stores[t]
-		printf "%-16s %8d %12d %12d %8d %8d %7.4f\n", t, stores[t], a, b, a / stores[t], b / stores[t], b / a
-	}
-	if (all)
-		printf "%-16s %8d %12d %12d %8d %8d %7.4f %s\n", "all of them", all, sum["base"], sum["series"],
-			sum["base"] / all, sum["series"] / all, sum["series"] / sum["base"],
-			verdict(sum["series"] / sum["base"], 1.01)
-
-	print "\nMemory. A reservation that is pending: the nodes that it holds, and bytes, measured with 1000 of"
-	print "them. Idle: what the sheaves of one CPU and one node hold after the largest tree, measured"
-	print "(kmem_cache_shrink()), and at most (mm/slub.c: main, spare and rcu_free per CPU; 10 full ones"
-	print "in the node's barn).\n"
-	printf "%-10s %9s %6s |%9s %9s |%10s %12s %12s\n", "", "capacity", "holds", "exact", "internal", "idle", "most per CPU", "per node"
-	nkernels = split("base series 64/32 94/32 64/64 64/96 64/124", kernel, " ")
-	for (i = 1; i <= nkernels; i++) {
-		k = kernel[i]
-		if (!(k in idle) || (k != "base" && !((k " internal") in pending))) {
-			missing["memory " k]
-			continue
-		}
-		printf "%-10s %9d %6s |%9.0f %9s |%10d %12d %12d\n", k, capacity[k],
-			k == "base" ? "" : nodes[k " internal"], median(pending[k " exact"]),
-			k == "base" ? "" : sprintf("%.0f", median(pending[k " internal"])), median(idle[k]),
-			3 * capacity[k] * 256, 10 * capacity[k] * 256
-	}
-	# A sheaf of the cache may hold more than was asked for, an oversize one does not.
-	n = nodes["64/32 internal"]
-	printf "\nNodes that a reservation asks for (what it holds in 64/32): %d, at most 64 %s.\n", n, verdict(n, 64)
-}
 
 END {
-	if (part == "stores")
-		stores_tables()
-	else
-		users()
-	if (missed)
-		print "\nGoals have been missed, see above."
+	nops = split("store overwrite reserve", ops, " ")
+	ntrees = split("allocation,RCU regular", trees, " ")
+	nsizes = split("10 1000 100000 1000000", sizes, " ")
+	if (file == "users") {
+		if ("users" in have)
+			users()
+	} else {
+		if ("stores" in have) {
+			external_tables()
+			internal_tables()
+			pending_tables()
+			memory_tables()
+		}
+		if ("vma" in have)
+			vma_tables()
+		if ("readers" in have)
+			readers_tables()
+		if ("instructions" in have)
+			instructions_tables()
+		if ("size" in have)
+			printf "\nlib/maple_tree.o, x86-64, defconfig, base and series (scripts/bloat-o-meter):\n%s", size
+		printf "\n%d goals have been missed.\n", missed
+	}
 	for (k in missing) {
 		print "not measured: " k
 		bad = 1

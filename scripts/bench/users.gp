@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 # The two users by number of mappings, from the file `data' of tables.awk, as SVG on stdout.
-set terminal svg size 1180,560 font 'sans,11' background '#ffffff'
-set multiplot layout 2,5
+set terminal svg size 1180,600 font 'sans,11' background '#ffffff'
+set multiplot layout 2,5 title 'UML, one CPU: median, least and greatest of the rounds'
 # A line goes on over the rows of others.
 set datafile missing NaN
-set logscale x
+set logscale xy
 set xrange [500:1000000]
 set xtics ('1,000' 1000, '100,000' 100000, '500,000' 500000) rotate by 30 right
-set yrange [0:*]
 set xlabel 'mappings'
 do for [user in 'gpu range'] {
 	maple = user eq 'gpu' ? 'regular' : 'allocation'
@@ -17,8 +16,8 @@ do for [user in 'gpu range'] {
 		# One key is enough for a row.
 		if (op eq 'index') { set key bottom left Left reverse samplen 1 font ',9' } else { unset key }
 		plot for [way in 'rb '.maple.' '.maple.',RCU'] data \
-			using 4:(strcol(1) eq user && strcol(2) eq op && strcol(3) eq way ? $5 : NaN) \
-			with linespoints title way
+			using 4:(strcol(1) eq user && strcol(2) eq op && strcol(3) eq way ? $5 : NaN):6:7 \
+			with yerrorlines pt 7 ps 0.4 title way
 	}
 }
 unset multiplot
