@@ -713,6 +713,17 @@ static void check_destroy(const struct tree_kind *kind)
 	mas_unlock(&mas);
 	model_store(&m, 20, 30, NULL);
 	check_all(&mt, &m);
+
+	/* After mas_destroy(), it does not matter that mas_reserve() was called. */
+	CHECK(!mas_reserve(&mas, GFP_KERNEL));
+	mas_destroy(&mas);
+	CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
+	mas_set_range(&mas, 20, 30);
+	mas_lock(&mas);
+	CHECK(!mas_store_prealloc(&mas, &m));
+	mas_unlock(&mas);
+	model_store(&m, 20, 30, &m);
+	check_all(&mt, &m);
 	teardown(&mt, &m);
 }
 
