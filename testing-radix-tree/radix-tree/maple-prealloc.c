@@ -714,16 +714,19 @@ static void check_destroy(const struct tree_kind *kind)
 	model_store(&m, 20, 30, NULL);
 	check_all(&mt, &m);
 
-	/* After mas_destroy(), it does not matter that mas_reserve() was called. */
-	CHECK(!mas_reserve(&mas, GFP_KERNEL));
-	mas_destroy(&mas);
-	CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
-	mas_set_range(&mas, 20, 30);
-	mas_lock(&mas);
-	CHECK(!mas_store_prealloc(&mas, &m));
-	mas_unlock(&mas);
-	model_store(&m, 20, 30, &m);
-	check_all(&mt, &m);
+	/* After these, it does not matter that mas_reserve() was called. */
+	for (int i = 0; i < 2; i++) {
+		CHECK(!mas_reserve(&mas, GFP_KERNEL));
+		if (i)
+			mas_destroy(&mas);
+		CHECK(!mas_preallocate(&mas, &m, GFP_KERNEL));
+		mas_set_range(&mas, 20, 30 + i);
+		mas_lock(&mas);
+		CHECK(!mas_store_prealloc(&mas, &m));
+		mas_unlock(&mas);
+		model_store(&m, 20, 30 + i, &m);
+		check_all(&mt, &m);
+	}
 	teardown(&mt, &m);
 }
 
@@ -857,6 +860,15 @@ static void check_external(const struct tree_kind *kind)
 	CHECK(mas_preallocate(&mas, &m, GFP_NOWAIT) == -ENOMEM);
 	CHECK(mas_store_prealloc(&mas, &m) == -ENOMEM);
 	CHECK(mas.index == index && mas.last == last);
+
+	/* How many nodes are missing is not taken for an offset in a node. */
+	mas_walk(&mas);
+	for (unsigned long i = roundup(mas.min, 10), end = mas.max; i + 9 <= end; i += 10) {
+		mas_set(&mas, i + 4);
+		CHECK(mas_store_prealloc(&mas, &m) == -ENOMEM);
+		CHECK(mas_store_prealloc(&mas, &m) == -ENOMEM);
+	}
+	mas_set_range(&mas, index, last);
 
 	/* A store without a reservation: its walk is of no use to another one. */
 	mas_walk(&mas);
