@@ -37,12 +37,13 @@ mkdir -p "$work/bin"
 # The kernels: NAME COMMIT FLAGS NODES CAPACITY PARTS; - is what the commit has. FLAGS are for
 # lib/maple_tree.o and mm/vma.o: base and series with other alignments show what comes of where
 # the code happens to be. NODES are reserved, CAPACITY is that of the sheaves. `again' is the
-# file of `base': what differs is noise.
+# file of `base': what differs is noise. Each kernel has two copies of lib/maple_tree.c without
+# the series, too, for maple_bench.c.
 align='-falign-functions=64 -falign-loops=32'
 kernels="base	base	-	-	-	stores vma
-again	base	-	-	-	stores vma
+again	base	-	-	-	vma
 series	series	-	-	-	stores vma users
-base-64	base	$align	-	-	stores vma
+base-64	base	$align	-	-	vma
 series-64	series	$align	-	-	stores vma
 64/80	series	-	64	80	stores"
 
@@ -98,6 +99,19 @@ edit()
 
 binary() { say "$work/bin/$(say "$1" | tr / -)"; }
 
+# copy NAME: lib/maple_NAME.c, lib/maple_tree.c of base with other names, but the same cache
+copy()
+{
+	{
+		git -C "$tree" show base:lib/maple_tree.c | grep -vE '^static|^[^a-z]|;$' |
+			sed -n 's/^[a-z].*[ *]\([a-z_]*\)(.*/\1/p' | grep -E '^(__)?m(as|t|tree|aple)_' | sort -u |
+			sed "s/.*/#define & $1_&/"
+		git -C "$tree" show base:lib/maple_tree.c | sed -e '/^EXPORT_SYMBOL/d' -e '/CREATE_TRACE_POINTS/d' \
+			-e 's/^static struct kmem_cache \*maple_node_cache.*/extern struct kmem_cache *maple_node_cache;/' \
+			-e 's/^#include <linux\/maple_tree.h>/#include "maple_base.h"/'
+	} >"$src/lib/maple_$1.c"
+}
+
 # build_kernel NAME COMMIT FLAGS NODES CAPACITY
 build_kernel()
 {
@@ -113,12 +127,17 @@ build_kernel()
 	edit '#define MAPLE_PREALLOC_NODES	' "$4"
 	edit '		.sheaf_capacity = ' "$5,"
 	for f in maple_bench users_bench vma_calls; do cp "$top/scripts/bench/$f.c" "$src/lib/"; done
-	say 'obj-y += maple_bench.o vma_calls.o' >>"$src/lib/Makefile"
+	git -C "$tree" show base:include/linux/maple_tree.h >"$src/lib/maple_base.h"
+	copy base
+	copy again
+	sed -i 's/^static \(struct kmem_cache \*maple_node_cache\).*/\1;/' "$src/lib/maple_tree.c"
+	say 'obj-y += maple_bench.o maple_base.o vma_calls.o maple_again.o' >>"$src/lib/Makefile"
 	[ "$2" = base ] || say 'obj-y += users_bench.o' >>"$src/lib/Makefile"
 	# Everything includes this header, but only mm/ and lib/maple* use what differs in it.
 	touch -d '2000-01-01' "$src/include/linux/maple_tree.h"
 	flags=${3#-}; [ "$3" != - ] || flags=
-	kmake ${flags:+CFLAGS_maple_tree.o="$3"} ${flags:+CFLAGS_vma.o="$3"} linux
+	kmake ${flags:+CFLAGS_maple_tree.o="$3"} ${flags:+CFLAGS_maple_base.o="$3"} \
+		${flags:+CFLAGS_maple_again.o="$3"} ${flags:+CFLAGS_vma.o="$3"} linux
 	cp "$work/um/linux" "$bin"
 	say "$key" >"$bin.key"
 }
@@ -249,6 +268,7 @@ tables()
 		cat "$tmp/$file.txt"
 	done
 	for plot in stores pending readers users; do
+		[ -s "$tmp/plot.$plot" ] || continue
 		gnuplot -e "data='$tmp/plot.$plot'" "$top/scripts/bench/$plot.gp" >"$tmp/$plot.svg"
 		grep -q '</svg>' "$tmp/$plot.svg" || die "gnuplot drew nothing"
 		cp "$tmp/$plot.svg" "$top/bench/"

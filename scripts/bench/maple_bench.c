@@ -230,11 +230,69 @@ static int rb_reserve(struct index *idx, unsigned long first, unsigned long last
 	return 0;
 }
 
+/*
+ * The functions of two copies of lib/maple_tree.c without the series, for a comparison on
+ * the same tree. The second shows what comes of where the code happens to be.
+ */
+#define COPY(copy)									\
+extern int copy##_mas_preallocate(struct ma_state *mas, void *entry, gfp_t gfp);	\
+extern void copy##_mas_store_prealloc(struct ma_state *mas, void *entry);		\
+extern int copy##_mas_store_gfp(struct ma_state *mas, void *entry, gfp_t gfp);		\
+extern void copy##_mas_destroy(struct ma_state *mas);					\
+											\
+static int copy##_exact_store(struct index *idx, unsigned long first,			\
+			      unsigned long last, void *entry)				\
+{											\
+	MA_STATE(mas, &idx->mt, first, last);						\
+	int ret;									\
+											\
+	spin_lock(&idx->lock);								\
+	ret = copy##_mas_preallocate(&mas, entry, GFP_NOWAIT);				\
+	if (!ret)									\
+		copy##_mas_store_prealloc(&mas, entry);					\
+	spin_unlock(&idx->lock);							\
+	return ret;									\
+}											\
+											\
+static int copy##_exact_reserve(struct index *idx, unsigned long first,			\
+				unsigned long last, void *entry)			\
+{											\
+	MA_STATE(mas, &idx->mt, first, last);						\
+	int ret;									\
+											\
+	spin_lock(&idx->lock);								\
+	ret = copy##_mas_preallocate(&mas, entry, GFP_NOWAIT);				\
+	copy##_mas_destroy(&mas);							\
+	spin_unlock(&idx->lock);							\
+	return ret;									\
+}											\
+											\
+static int copy##_gfp_store(struct index *idx, unsigned long first,			\
+			    unsigned long last, void *entry)				\
+{											\
+	MA_STATE(mas, &idx->mt, first, last);						\
+	int ret;									\
+											\
+	mas_lock(&mas);									\
+	ret = copy##_mas_store_gfp(&mas, entry, GFP_KERNEL);				\
+	mas_unlock(&mas);								\
+	return ret;									\
+}
+
+COPY(base)
+COPY(again)
+
 static const struct way ways[] = {
 	{ "exact", MT_FLAGS_LOCK_EXTERN, false, false, exact_store, exact_store, exact_reserve },
 	{ "internal", 0, true, false, internal_store, internal_store, internal_reserve },
 	{ "reserve", 0, true, false, reserve_store, reserve_store, NULL },
 	{ "gfp", 0, false, false, gfp_store, gfp_store, NULL },
+	{ "base-exact", MT_FLAGS_LOCK_EXTERN, false, false,
+	  base_exact_store, base_exact_store, base_exact_reserve },
+	{ "again-exact", MT_FLAGS_LOCK_EXTERN, false, false,
+	  again_exact_store, again_exact_store, again_exact_reserve },
+	{ "base-gfp", 0, false, false, base_gfp_store, base_gfp_store, NULL },
+	{ "again-gfp", 0, false, false, again_gfp_store, again_gfp_store, NULL },
 	{ "rb", 0, false, true, rb_store, rb_over, rb_reserve },
 };
 
@@ -575,6 +633,25 @@ static int maple_pending(struct index *idx, const struct pending_way *way, bool 
 	return ret;
 }
 
+/* split_all - a new range in each gap, and out again */
+static int split_all(struct index *idx, bool rb, const unsigned int *order, unsigned int n)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; i < 2 * n && !ret; i++) {
+		unsigned long first = (unsigned long)order[i % n] * STRIDE + 10;
+		void *entry = i < n ? xa_mk_value(3) : NULL;
+
+		if (rb)
+			ret = rb_store(idx, first, first + 3, entry);
+		else
+			ret = mtree_store_range(&idx->mt, first, first + 3, entry, GFP_KERNEL);
+		if (!(i & 4095))
+			cond_resched();
+	}
+	return ret;
+}
+
 static void measure_pending(const char *kind, unsigned int flags, bool rb,
 			    const unsigned int *order, unsigned int n)
 {
@@ -584,7 +661,8 @@ static void measure_pending(const char *kind, unsigned int flags, bool rb,
 	spin_lock_init(&idx.lock);
 	mt_init_flags(&idx.mt, flags);
 	idx.rb = RB_ROOT;
-	if (fill(&idx, rb, order, n))
+	/* What is measured first should not find fuller nodes than what comes later. */
+	if (fill(&idx, rb, order, n) || split_all(&idx, rb, order, n))
 		fail("no memory for %u entries", n);
 
 	for (unsigned int w = 0; w < ARRAY_SIZE(pending_ways); w++)
