@@ -45,6 +45,7 @@ again	base	-	-	-	vma
 series	series	-	-	-	stores vma users
 base-64	base	$align	-	-	vma
 series-64	series	$align	-	-	stores vma
+28/32	series	-	28	-	stores
 64/80	series	-	64	80	stores"
 
 # for_kernels PART COMMAND...: with what is in the table after it
@@ -242,7 +243,8 @@ size()
 		nice -n 10 make -s -j"$(nproc)" -C "$src" ARCH=x86_64 O="$work/x86" lib/maple_tree.o
 		mv "$work/x86/lib/maple_tree.o" "$tmp/$c.o"
 	done
-	python3 "$src/scripts/bloat-o-meter" "$tmp/base.o" "$tmp/series.o" | sed -n 's/^/size /p' >>"$tmp/results"
+	python3 "$src/scripts/bloat-o-meter" "$tmp/base.o" "$tmp/series.o" |
+		sed -n -e '/__UNIQUE_ID_/d' -e 's/^/size /p' >>"$tmp/results"
 	grep -q '^size Total: Before=[1-9]' "$tmp/results" || die "bloat-o-meter gave no total"
 }
 
