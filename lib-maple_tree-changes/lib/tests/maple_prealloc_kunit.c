@@ -621,18 +621,6 @@ static void exact_fit_needs_no_node(struct kunit *test)
 	expect_stored(test, &mas, entry(2));
 }
 
-/* To remove all that there is takes no node, either. */
-static void clearing_needs_no_node(struct kunit *test)
-{
-	struct prealloc_test *t = test->priv;
-
-	MA_STATE(mas, &t->mt, 0, ULONG_MAX);
-
-	grow(test, 1000);
-	expect_stored(test, &mas, NULL);
-	KUNIT_EXPECT_TRUE(test, mtree_empty(&t->mt));
-}
-
 /* A range upside down: -EINVAL, and the reservation is still good. */
 static void inverted_range_fails(struct kunit *test)
 {
@@ -1242,7 +1230,6 @@ static struct kunit_case prealloc_cases[] = {
 	CASE(reserve_fails),
 	CASE(unreserved_store_fails),
 	CASE(exact_fit_needs_no_node),
-	CASE(clearing_needs_no_node),
 	CASE(inverted_range_fails),
 	CASE(null_is_widened),
 	CASE(mas_store_until_enomem),
