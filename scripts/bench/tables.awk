@@ -145,7 +145,7 @@ function external_tables(	o, t, s, x, i, k, base, path)
 		printf "%-18s | ", spread(x)
 		time("series", sprintf(k, path))
 		x = ratio("series", sprintf(k, path), "series", base)
-		printf "%-18s %-6s | ", spread(x), verdict(sprintf("%.2f", x), 1.03)
+		printf "%-18s %-6s | ", spread(x), verdict(x, 1.03)
 		time("series-64", base)
 		x = ratio("series-64", sprintf(k, path), "series-64", base)
 		printf "%-18s\n", spread(x)
@@ -253,11 +253,11 @@ function idle_ratio(kernel,	r, list, base)
 	return median(list)
 }
 
-function memory_tables(	i, k, n, kernel, x, noise)
+function memory_tables(	i, k, n, kernel, x)
 {
 	print "\nMemory. Pending: what a reservation holds, measured with 1000 of them, goal 8.5 KiB. Idle: what"
 	print "the sheaves of one CPU and one node hold after the largest tree (kmem_cache_shrink()), to base,"
-	print "which is within the noise if it is not above the greatest of base.\n"
+	print "goal 1.00.\n"
 	printf "%-8s %9s %6s |%9s %9s %-6s |%8s %s\n", "", "capacity", "nodes", "exact", "reserved", "", "idle", ""
 	n = split("base series 64/80", kernel, " ")
 	for (i = 1; i <= n; i++) {
@@ -266,11 +266,9 @@ function memory_tables(	i, k, n, kernel, x, noise)
 		x = k == "base" ? 0 : time(k, "pending internal")
 		printf "%9s %-6s |", k == "base" ? "" : sprintf("%.0f", x), k == "series" ? verdict(x, 8.5 * 1024) : ""
 		printf "%8d ", time(k, "idle")
-		# To the median of base: what base itself differs by is noise.
+		# To the median of base, whose spread is the noise.
 		x = idle_ratio(k)
-		if (k == "base")
-			noise = high
-		printf "%s %s\n", spread(x), k == "series" ? verdict(x, noise) : ""
+		printf "%s %s\n", spread(x), k == "series" ? verdict(x, 1) : ""
 	}
 }
 

@@ -1369,27 +1369,6 @@ static void external_reserved_holds(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nodes_reserved(&mas), 0);
 }
 
-/* The store needs the external lock, and lockdep says so. */
-static void external_lock_is_asserted(struct kunit *test)
-{
-	struct prealloc_test *t = test->priv;
-	int ret;
-
-	MA_STATE(mas, &t->mt, 10, 20);
-
-	if (!IS_ENABLED(CONFIG_LOCKDEP) || !debug_locks)
-		kunit_skip(test, "needs lockdep");
-
-	kunit_warning_suppress(test) {
-		/* A store that would be made would also break RCU's rules. */
-		rcu_read_lock();
-		ret = mas_store_prealloc(&mas, entry(1));
-		rcu_read_unlock();
-		KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
-		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
-	}
-}
-
 static int external_test_init(struct kunit *test)
 {
 	int ret = prealloc_test_init(test);
@@ -1421,7 +1400,7 @@ static struct kunit_case external_cases[] = {
 	CASE(external_walks_after_reset),
 	CASE(external_unreserved_fails),
 	CASE(external_reserved_holds),
-	CASE(external_lock_is_asserted),
+	CASE(lock_is_asserted),
 	{}
 };
 
