@@ -41,10 +41,12 @@ done
 check check-patches.sh $all
 if [ "$all" ]; then
 	check check-kunit.sh
+	check check-tags.sh
 	check check-kernel.sh stress misuse boot kcsan rt
 	check mutants.sh
 else
 	check check-kunit.sh debug
+	check check-tags.sh
 	check check-kernel.sh stress
 fi
 

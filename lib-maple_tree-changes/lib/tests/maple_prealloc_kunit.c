@@ -484,6 +484,40 @@ static void empty_area_is_stored(struct kunit *test)
 	expect_tree(test);
 }
 
+/*
+ * What was found is stored under the same hold of the lock, with padding in front of it
+ * that makes it aligned: with a reservation for each store, both succeed.
+ */
+static void padded_area_is_stored(struct kunit *test)
+{
+	struct prealloc_test *t = test->priv;
+	unsigned long start, area;
+	int ret, pad_ret;
+
+	MA_STATE(pad_mas, &t->mt, 0, 0);
+	MA_STATE(mas, &t->mt, 0, 0);
+
+	for (int i = 0; i < 200; i++) {
+		reserve(test, &pad_mas, entry(1));
+		reserve(test, &mas, entry(2));
+		mas_lock(&mas);
+		ret = mas_empty_area(&mas, 0, ULONG_MAX, 40 + 63);
+		start = mas.index;
+		area = ALIGN(start + 1, 64);
+		mas_set_range(&pad_mas, start, area - 1);
+		mas_set_range(&mas, area, area + 39);
+		pad_ret = mas_store_prealloc(&pad_mas, entry(1));
+		if (!ret)
+			ret = mas_store_prealloc(&mas, entry(2));
+		mas_unlock(&mas);
+		KUNIT_EXPECT_EQ(test, pad_ret, 0);
+		KUNIT_EXPECT_EQ(test, ret, 0);
+		expected_store(test, start, area - 1, entry(1));
+		expected_store(test, area, area + 39, entry(2));
+	}
+	expect_tree(test);
+}
+
 /* One reservation splits a mapping A into A', B and A'': B is stored first. */
 static void mapping_is_split(struct kunit *test)
 {
@@ -1223,6 +1257,7 @@ static struct kunit_case prealloc_cases[] = {
 	CASE(holds_when_moved),
 	CASE(state_is_at_entry),
 	KUNIT_CASE_PARAM(empty_area_is_stored, alloc_kind_gen_params),
+	KUNIT_CASE_PARAM(padded_area_is_stored, alloc_kind_gen_params),
 	CASE(mapping_is_split),
 	CASE(store_does_not_allocate),
 	CASE(store_in_signalling_section),
