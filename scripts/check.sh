@@ -46,7 +46,6 @@ if [ "$all" ]; then
 	check mutants.sh
 else
 	check check-kunit.sh debug
-	check check-tags.sh
 	check check-kernel.sh stress
 fi
 
