@@ -55,7 +55,7 @@ static void fail(enum fail which)
 	put(FAILSLAB "probability", which == NONE ? "0" : "100");
 }
 
-/* tags.c as it was built; the file is /NAME.ko, the module NAME_00, NAME_01, ... */
+/* tags.c as it was built; the file is /NAME_00.ko, the module NAME_00, NAME_01, ... */
 struct kind {
 	const char *name;
 	char *image;
@@ -150,7 +150,7 @@ static int load_many(enum fail which, int from)
 		if (i == from)
 			fail(which);
 		/* Padding or not, so that some store is the first that needs a node. */
-		failed += load(&modules[i], i % 3 == 2 ? &plain : &align, "") == ENOMEM;
+		failed += load(&modules[i], i % 3 == 2 ? &plain : &align, "") != 0;
 	}
 	fail(NONE);
 	return failed;

@@ -485,8 +485,8 @@ static void empty_area_is_stored(struct kunit *test)
 }
 
 /*
- * What was found is stored under the same hold of the lock, with padding in front of it
- * that makes it aligned: with a reservation for each store, both succeed.
+ * Find a gap and store padding and an aligned range there, without dropping the lock.
+ * With a reservation for each of the two stores, both succeed.
  */
 static void padded_area_is_stored(struct kunit *test)
 {
