@@ -23,9 +23,8 @@ if [ "$(uname -m)" != x86_64 ]; then
 fi
 work_tree "$work" series
 
-# FAILSLAB and SYNC_FILE are for tests that are skipped without them.
-debug='DEBUG_KERNEL=y DEBUG_ATOMIC_SLEEP=y DEBUG_MAPLE_TREE=y PROVE_LOCKING=y FAULT_INJECTION=y
-	FAILSLAB=y SYNC_FILE=y TEST_MAPLE_TREE=y'
+# SYNC_FILE is for a test that is skipped without it.
+debug='DEBUG_KERNEL=y DEBUG_ATOMIC_SLEEP=y DEBUG_MAPLE_TREE=y PROVE_LOCKING=y SYNC_FILE=y TEST_MAPLE_TREE=y'
 
 # kunit COMMAND KIND [ARGUMENT...]: kunit.py for build/kunit/KIND
 kunit()

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # check-tags.sh: tests of mm/alloc_tag.c in UML: modules are loaded and unloaded while the
-# allocation of maple tree nodes fails (scripts/kernel/tags_init.c). COMMIT=base: another
-# commit than series, to see what fails there; nothing is remembered then.
+# allocation of maple tree nodes fails (scripts/kernel/tags_init.c), and so are the KUnit
+# suites. COMMIT=base: another commit than series, to see what fails there; nothing is
+# remembered then.
 set -eu
 . "$(dirname "$0")/common.sh"
 commit=${COMMIT:-series}
@@ -20,16 +21,19 @@ options='64BIT PRINTK BUG KALLSYMS BINFMT_ELF BLK_DEV_INITRD STDERR_CONSOLE PROC
 
 kmake() { nice -n 10 make -s -j"$(nproc)" -C "$src" ARCH=um O="$work/um" "$@"; }
 
+has_suites() { git -C "$tree" cat-file -e "$commit:lib/tests/maple_prealloc_kunit.c" 2>/dev/null; }
+
 configure()
 {
 	# shellcheck disable=SC2086 # words
 	printf 'CONFIG_%s=y\n' $options >"$tmp/config"
 	say '# CONFIG_SLUB_TINY is not set' >>"$tmp/config"
+	! has_suites || printf '%s\n' CONFIG_KUNIT=y CONFIG_MAPLE_PREALLOC_KUNIT_TEST=m >>"$tmp/config"
 	mkdir -p "$work/um"
 	kmake tinyconfig
 	(cd "$src" && scripts/kconfig/merge_config.sh -m -O "$work/um" "$work/um/.config" "$tmp/config") >/dev/null
 	kmake olddefconfig
-	if grep '=y' "$tmp/config" | grep -vxFf "$work/um/.config"; then
+	if grep '=[ym]' "$tmp/config" | grep -vxFf "$work/um/.config"; then
 		die "the configuration does not have these"
 	fi
 }
@@ -57,7 +61,9 @@ build_kernel()
 	{
 		printf '%s\n' 'dir /dev 0755 0 0' 'nod /dev/console 0600 0 0 c 5 1' 'dir /proc 0755 0 0' \
 			'dir /sys 0755 0 0' "file /init $tmp/init 0755 0 0"
-		for ko in "$tmp"/modules/*.ko; do say "file /$(basename "$ko") $ko 0644 0 0"; done
+		for ko in "$tmp"/modules/*.ko "$work"/um/lib/tests/maple_*.ko; do
+			[ ! -f "$ko" ] || say "file /$(basename "$ko") $ko 0644 0 0"
+		done
 	} >"$tmp/list"
 	"$work/um/usr/gen_init_cpio" "$tmp/list" >"$work/initramfs"
 }
@@ -69,6 +75,7 @@ tags()
 	timeout --foreground 300 "$work/um/linux" mem=512M uml_dir="$tmp" initrd="$work/initramfs" \
 		sysctl.vm.mem_profiling=1 slab_nomerge slab_debug=F,maple_node panic=-1 >"$tmp/console" 2>&1 </dev/null || :
 	tr -d '\r' <"$tmp/console" | tee "$tmp/log"
+	! has_suites || [ "$(grep -acE '^ok [0-9]+ maple_(doc|prealloc)$' "$tmp/log")" -eq 2 ] || return 1
 	! grep -aE '^not ok|BUG:|WARNING:|INFO:|(BUG|WARN) at |Kernel panic' "$tmp/log" || return 1
 	grep -aqx 'tags: passed' "$tmp/log"
 }

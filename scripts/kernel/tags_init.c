@@ -214,6 +214,18 @@ static long nodes(void)
 	return n;
 }
 
+/* A KUnit suite, which runs when it is loaded; COMMIT=base has none. */
+static void run_suite(const char *file)
+{
+	int fd = open(file, O_RDONLY);
+
+	if (fd < 0 && errno == ENOENT)
+		return;
+	if (fd < 0 || syscall(SYS_finit_module, fd, "", 0))
+		stop(file);
+	close(fd);
+}
+
 int main(void)
 {
 	int failed;
@@ -275,6 +287,8 @@ int main(void)
 	result(modules[1].start != modules[0].start, "its tag is not given to the next one");
 
 	result(nodes() < before + MODULES, "no nodes are leaked");
+	run_suite("/maple_doc_kunit.ko");
+	run_suite("/maple_prealloc_kunit.ko");
 
 	printf("tags: %s\n", passed ? "passed" : "failed");
 	reboot(RB_POWER_OFF);

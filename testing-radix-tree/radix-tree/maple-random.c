@@ -1,1266 +1,612 @@
 // SPDX-License-Identifier: GPL-2.0+
 /*
- * Random changes to a maple tree, and iteration over it, through the normal API,
- * checked against a model.
+ * Random changes to a maple tree, and random searches in it, checked against a model
  *
- * In RCU mode, a bad change may only show when its nodes are freed.  To find the
- * change, run the failing seed again with a GRACE of 1.
+ * In RCU mode, the tree also changes during a search.  The writer runs in the thread of
+ * the reader, between two of its loads, so that a seed always gives the same run.
  */
-#define ROUNDS	20000
-
 #include "generated/autoconf.h"
 #include <linux/kernel.h>
 #include <linux/rcupdate.h>
 
-/* Lets a writer replace what a reader has loaded, before the reader uses it. */
 static void after_load(void);
+
 #undef rcu_dereference_check
-#define rcu_dereference_check(p, cond)					\
-({									\
-	typeof(p) __loaded = rcu_dereference(p);			\
-									\
-	(void)sizeof(cond);						\
-	after_load();							\
-	__loaded;							\
-})
+#define rcu_dereference_check(p, cond)	\
+	({ typeof(p) __p = rcu_dereference(p); (void)sizeof(cond); after_load(); __p; })
 
 #include "maple-model.h"
 
-#define GRACE	256	/* rounds between waits for a grace period */
+/* Parts are so small that they share nodes, and that the height often changes. */
+#define THREADS		6
+#define PART		64UL
 
-enum op {
-	OP_STORE,
-	OP_INSERT,
-	OP_ERASE,
-	OP_DUP,
-	OP_DESTROY,
-	NR_OPS
-};
-
-static const char * const op_names[NR_OPS] = {
-	"store", "insert", "erase", "dup", "destroy",
-};
-
-static enum op random_op(struct rnd *r)
-{
-	unsigned long i = rnd_below(r, 1000);
-
-	if (i == 0)
-		return OP_DESTROY;
-	if (i <= 10)
-		return OP_DUP;
-	if (i < 150)
-		return OP_INSERT;
-	if (i < 350)
-		return OP_ERASE;
-	return OP_STORE;
-}
-
-/* Destroying the copy also tests mtree_destroy() with trees of all shapes. */
-static void duplicate(struct maple_tree *mt, const struct model *m)
-{
-	struct maple_tree new;
-
-	mt_init_flags(&new, mt->ma_flags & (MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU));
-	CHECK(!__mt_dup(mt, &new, GFP_KERNEL));
-	check_tree(&new, m);
-	mtree_destroy(&new);
-}
-
-/*
- * Make one change in [@min, @max].  No other thread changes this range, and no entry
- * crosses its bounds.  Only with @alone may the change affect the whole tree.
- */
-static enum op change(struct maple_tree *mt, struct model *m, struct rnd *r,
-		      unsigned long min, unsigned long max, bool large,
-		      bool alone)
-{
-	enum op op = random_op(r);
-	struct range range;
-	unsigned long at;
-
-	random_range(r, &range, large);
-	if (!alone) {
-		if (op == OP_DESTROY || op == OP_DUP)
-			op = OP_ERASE;
-		range.index = min + range.index % (max - min + 1);
-		range.last = range.last < range.index ? range.index :
-			     min(range.last, max);
-		if (!rnd_below(r, 300)) {
-			range.index = min;
-			range.last = max;
-			range.entry = NULL;
-		}
-	}
-
-	at = model_find(m, range.index);
-	switch (op) {
-	case OP_STORE:
-		CHECK(!mtree_store_range(mt, range.index, range.last,
-					 range.entry, GFP_KERNEL));
-		model_store(m, range.index, range.last, range.entry);
-		break;
-	case OP_INSERT:
-		if (at < m->nr && m->range[at].index <= range.last) {
-			CHECK(mtree_insert_range(mt, range.index, range.last, r,
-						 GFP_KERNEL) == -EEXIST);
-			break;
-		}
-		CHECK(!mtree_insert_range(mt, range.index, range.last, r,
-					  GFP_KERNEL));
-		model_store(m, range.index, range.last, r);
-		break;
-	case OP_ERASE:
-		/* Mostly erase an entry that exists. */
-		if (at < m->nr && rnd_below(r, 8))
-			range.index = m->range[at].index;
-		if (at == m->nr || m->range[at].index > range.index) {
-			CHECK(!mtree_erase(mt, range.index));
-			break;
-		}
-		CHECK(mtree_erase(mt, range.index) == m->range[at].entry);
-		model_store(m, m->range[at].index, m->range[at].last, NULL);
-		break;
-	case OP_DUP:
-		duplicate(mt, m);
-		break;
-	case OP_DESTROY:
-		mtree_destroy(mt);
-		m->nr = 0;
-		break;
-	case NR_OPS:
-		break;
-	}
-	return op;
-}
-
-static void check_alone(const struct tree_kind *kind)
-{
-	unsigned long seen[NR_OPS] = {};
-	struct rnd r = rnd_seed(seed);
-	unsigned int height = 0;
-	struct maple_tree mt;
-	struct model m;
-
-	setup(&mt, &m, kind);
-	for (unsigned long i = 0; i < rounds; i++) {
-		snprintf(context, sizeof(context), "round %lu", i);
-		seen[change(&mt, &m, &r, 0, ULONG_MAX, i % 5000 >= 4000,
-			    true)]++;
-		height = max(height, mt_height(&mt));
-		if (!(i % GRACE))
-			check_all(&mt, &m);
-		else if (!(i % 16))
-			check_tree(&mt, &m);
-	}
-	check_all(&mt, &m);
-	teardown(&mt, &m);
-
-	printf("  height %u", height);
-	for (int op = 0; op < NR_OPS; op++)
-		printf(", %lu %s", seen[op], op_names[op]);
-	printf("\n");
-}
-
-/*
- * Each thread changes its own part of the tree.  GFP_NOWAIT always fails here, so
- * every allocation drops the lock.
- */
-#define THREADS	6
-#define PART	4096UL
-
+/* A thread, and the part of the tree that nobody else changes */
 struct worker {
-	pthread_t thread;
 	struct maple_tree *mt;
 	struct model m;
-	unsigned long id;
-};
-
-static void *work(void *data)
-{
-	struct worker *w = data;
-	struct rnd r = rnd_seed(seed * 16 + w->id);
-	unsigned long min = w->id * PART;
-
-	rcu_register_thread();
-	snprintf(context, sizeof(context), "thread %lu", w->id);
-	for (unsigned long i = 0; i < rounds; i++)
-		change(w->mt, &w->m, &r, min, min + PART - 1, !(i % 10), false);
-	rcu_unregister_thread();
-	return NULL;
-}
-
-static void check_threads(const struct tree_kind *kind)
-{
-	struct worker workers[THREADS] = {};
-	struct maple_tree mt;
-	struct model m;
-
-	setup(&mt, &m, kind);
-	for (int i = 0; i < THREADS; i++) {
-		struct worker *w = &workers[i];
-
-		w->id = i;
-		w->mt = &mt;
-		CHECK(!pthread_create(&w->thread, NULL, work, w));
-	}
-	for (int i = 0; i < THREADS; i++) {
-		struct worker *w = &workers[i];
-
-		pthread_join(w->thread, NULL);
-		model_add(&m, &w->m);
-	}
-	check_all(&mt, &m);
-	teardown(&mt, &m);
-}
-
-/*
- * Sequences of calls on one state
- *
- * The result of a call depends on the status and the range of the state before the
- * call, see expect_*().  A writer can change the tree during a call.  After that, a
- * call is only sure to find what has not changed since the sequence began.
- */
-enum call_type {
-	CALL_WALK,
-	CALL_LOAD,
-	CALL_FIND,
-	CALL_FIND_RANGE,
-	CALL_NEXT,
-	CALL_NEXT_RANGE,
-	CALL_MT_FIND,
-	CALL_MT_FIND_AFTER,
-	CALL_MT_NEXT,
-	CALL_FIND_REV,
-	CALL_FIND_RANGE_REV,
-	CALL_PREV,
-	CALL_PREV_RANGE,
-	CALL_MT_PREV,
-	NR_SEARCHES,
-	CALL_SET = NR_SEARCHES,
-	CALL_PAUSE,
-	CALL_RESET,
-	NR_READER_CALLS,
-	CALL_SET_RANGE = NR_READER_CALLS,
-	CALL_STORE,
-	CALL_STORE_GFP,
-	CALL_ERASE,
-	NR_CALLS,
-	CALL_EMPTY_AREA = NR_CALLS,
-	CALL_EMPTY_AREA_REV,
-	NR_GAP_CALLS,
-};
-
-static const char * const call_names[NR_GAP_CALLS] = {
-	"mas_walk", "mtree_load", "mas_find", "mas_find_range", "mas_next",
-	"mas_next_range", "mt_find", "mt_find_after", "mt_next", "mas_find_rev",
-	"mas_find_range_rev", "mas_prev", "mas_prev_range", "mt_prev", "mas_set",
-	"mas_pause", "mas_reset", "mas_set_range", "mas_store", "mas_store_gfp",
-	"mas_erase", "mas_empty_area", "mas_empty_area_rev",
-};
-
-static const char * const status_names[] = {
-	[ma_active] = "active", [ma_start] = "start", [ma_root] = "root",
-	[ma_none] = "none", [ma_pause] = "pause", [ma_overflow] = "overflow",
-	[ma_underflow] = "underflow", [ma_error] = "error",
-};
-
-/* A tree, its model, and the state under test */
-struct iter {
-	struct maple_tree *mt;
-	struct model m;
+	struct model kept;		/* what has not changed since see() */
 	struct rnd r;
-	struct ma_state mas;
-	unsigned long span;	/* indexes are below this, or close to ULONG_MAX */
-	unsigned long entries;	/* made so far; each one is unique */
-	struct range *log;	/* what writers changed in this sequence */
-	unsigned long logged;
-	unsigned long log_max;
-	unsigned long before_call;	/* @logged before the current call */
-	bool stale;	/* the tree has changed since the state was set */
-	unsigned int loads;	/* left until the writer runs, 0 for never */
+	unsigned long min, max, span;	/* most changes begin below @min + @span */
+	unsigned long entries, seen;	/* the number of entries made, now and at see() */
+	unsigned long next;		/* for mtree_alloc_cyclic() */
 	unsigned long round;
-	unsigned long next;	/* for mtree_alloc_cyclic() */
-	bool wrapped;
+	struct ma_state mas;
+	void (*run)(struct worker *w);
+	pthread_t thread;
 };
 
-/* A call that searches, the state before it, and what it found */
-struct search {
-	enum call_type call;
-	unsigned long limit;
-	struct ma_state from;
-	struct range found;
-};
+static __thread struct worker *reader;
 
-/* The iteration that after_load() interrupts with a writer */
-static struct iter *reader;
-
-static const struct range *model_at(const struct model *m, unsigned long index)
+/* All differ.  The low bits decide if an entry can be in the root pointer. */
+static void *new_entry(struct worker *w)
 {
-	unsigned long at = model_find(m, index);
-
-	if (at == m->nr || m->range[at].index > index)
-		return NULL;
-	return &m->range[at];
+	return (void *)(MAPLE_RESERVED_RANGE + ++w->entries);
 }
 
-/* The entry at or after @index that begins at or before @max */
-static const struct range *model_up(const struct model *m, unsigned long index,
-				    unsigned long max)
+/* Often the first or the last index, in particular of a small tree */
+static unsigned long random_index(struct worker *w)
 {
-	unsigned long at = model_find(m, index);
-
-	if (at == m->nr || m->range[at].index > max)
-		return NULL;
-	return &m->range[at];
-}
-
-/* The entry at or before @index that ends at or after @min */
-static const struct range *model_down(const struct model *m, unsigned long index,
-				      unsigned long min)
-{
-	unsigned long at = model_find(m, index);
-
-	if (at == m->nr || m->range[at].index > index) {
-		if (!at)
-			return NULL;
-		at--;
-	}
-	return m->range[at].last < min ? NULL : &m->range[at];
-}
-
-/* The range at @index: an entry or a whole gap */
-static struct range model_range(const struct model *m, unsigned long index)
-{
-	unsigned long at = model_find(m, index);
-	struct range gap = { 0, ULONG_MAX, NULL };
-
-	if (at < m->nr && m->range[at].index <= index)
-		return m->range[at];
-	if (at)
-		gap.index = m->range[at - 1].last + 1;
-	if (at < m->nr)
-		gap.last = m->range[at].index - 1;
-	return gap;
-}
-
-/* The entry after the range at @index, or NULL for a gap that a @range call finds */
-static const struct range *step_up(const struct model *m, unsigned long index,
-				   unsigned long max, bool range)
-{
-	unsigned long last = model_range(m, index).last;
-
-	if (last >= max)
-		return NULL;
-	return range ? model_at(m, last + 1) : model_up(m, last + 1, max);
-}
-
-static const struct range *step_down(const struct model *m, unsigned long index,
-				     unsigned long min, bool range)
-{
-	unsigned long first = model_range(m, index).index;
-
-	if (first <= min)
-		return NULL;
-	return range ? model_at(m, first - 1) : model_down(m, first - 1, min);
-}
-
-static const struct range *expect_next(const struct model *m,
-				       const struct ma_state *mas,
-				       unsigned long max, bool range)
-{
-	const struct range *at = model_at(m, mas->index);
-
-	if (mas->last >= max || mas->status == ma_error)
-		return NULL;
-	if (mas->status == ma_underflow && at)
-		return at;
-	return step_up(m, mas->index, max, range);
-}
-
-static const struct range *expect_prev(const struct model *m,
-				       const struct ma_state *mas,
-				       unsigned long min, bool range)
-{
-	const struct range *at = model_at(m, mas->index);
-
-	if (mas->index <= min || mas->status == ma_error)
-		return NULL;
-	if (mas->status == ma_overflow && at)
-		return at;
-	return step_down(m, mas->index, min, range);
-}
-
-static const struct range *expect_find(const struct model *m,
-				       const struct ma_state *mas,
-				       unsigned long max, bool range)
-{
-	switch (mas->status) {
-	case ma_start:
-		return mas->index > max ? NULL : model_up(m, mas->index, max);
-	case ma_pause:
-		return mas->last >= max ? NULL : model_up(m, mas->last + 1, max);
-	case ma_none:
-		return mas->last >= max ? NULL : model_up(m, mas->last, max);
-	case ma_underflow:
-		return mas->index >= max ? NULL : model_up(m, mas->index, max);
-	case ma_overflow:
-		return mas->last >= max ? NULL : model_up(m, mas->index, max);
-	case ma_error:
-		return NULL;
-	default:
-		return step_up(m, mas->index, max, range);
-	}
-}
-
-static const struct range *expect_find_rev(const struct model *m,
-					   const struct ma_state *mas,
-					   unsigned long min, bool range)
-{
-	switch (mas->status) {
-	case ma_start:
-		return mas->index < min ? NULL : model_down(m, mas->index, min);
-	case ma_pause:
-		return mas->index <= min ? NULL :
-					   model_down(m, mas->index - 1, min);
-	case ma_none:
-		return mas->index <= min ? NULL : model_down(m, mas->index, min);
-	case ma_error:
-		return NULL;
-	default:
-		return step_down(m, mas->index, min, range);
-	}
-}
-
-/* mtree_load() and mt_find() do not return the zero entry. */
-static const struct range *expect_mt_find(const struct model *m,
-					  unsigned long index, unsigned long max)
-{
-	const struct range *e = index > max ? NULL : model_up(m, index, max);
-
-	while (e && xa_is_zero(e->entry))
-		e = e->last < max ? model_up(m, e->last + 1, max) : NULL;
-	return e;
-}
-
-/* What @s has to find if nobody else changes the tree */
-static const struct range *expect(const struct model *m, const struct search *s)
-{
-	const struct ma_state *mas = &s->from;
-
-	switch (s->call) {
-	case CALL_WALK:
-		return model_at(m, mas->index);
-	case CALL_LOAD:
-		return expect_mt_find(m, mas->index, mas->index);
-	case CALL_FIND:
-	case CALL_FIND_RANGE:
-		return expect_find(m, mas, s->limit, s->call == CALL_FIND_RANGE);
-	case CALL_NEXT:
-	case CALL_NEXT_RANGE:
-	case CALL_MT_NEXT:
-		return expect_next(m, mas, s->limit, s->call == CALL_NEXT_RANGE);
-	case CALL_MT_FIND_AFTER:
-		if (!mas->index)
-			return NULL;
-		fallthrough;
-	case CALL_MT_FIND:
-		return expect_mt_find(m, mas->index, s->limit);
-	case CALL_FIND_REV:
-	case CALL_FIND_RANGE_REV:
-		return expect_find_rev(m, mas, s->limit,
-				       s->call == CALL_FIND_RANGE_REV);
-	default:
-		return expect_prev(m, mas, s->limit, s->call == CALL_PREV_RANGE);
-	}
-}
-
-static void *search(struct ma_state *mas, const struct search *s,
-		    unsigned long *index)
-{
-	struct maple_tree *mt = mas->tree;
-
-	switch (s->call) {
-	case CALL_WALK:
-		return mas_walk(mas);
-	case CALL_LOAD:
-		return mtree_load(mt, *index);
-	case CALL_FIND:
-		return mas_find(mas, s->limit);
-	case CALL_FIND_RANGE:
-		return mas_find_range(mas, s->limit);
-	case CALL_NEXT:
-		return mas_next(mas, s->limit);
-	case CALL_NEXT_RANGE:
-		return mas_next_range(mas, s->limit);
-	case CALL_MT_FIND:
-		return mt_find(mt, index, s->limit);
-	case CALL_MT_FIND_AFTER:
-		return mt_find_after(mt, index, s->limit);
-	case CALL_MT_NEXT:
-		return mt_next(mt, *index, s->limit);
-	case CALL_FIND_REV:
-		return mas_find_rev(mas, s->limit);
-	case CALL_FIND_RANGE_REV:
-		return mas_find_range_rev(mas, s->limit);
-	case CALL_PREV:
-		return mas_prev(mas, s->limit);
-	case CALL_PREV_RANGE:
-		return mas_prev_range(mas, s->limit);
-	default:
-		return mt_prev(mt, *index, s->limit);
-	}
-}
-
-static bool has_state(enum call_type call)
-{
-	return call != CALL_LOAD && call != CALL_MT_FIND &&
-	       call != CALL_MT_FIND_AFTER && call != CALL_MT_NEXT &&
-	       call != CALL_MT_PREV;
-}
-
-static bool goes_down(enum call_type call)
-{
-	return call >= CALL_FIND_REV;
-}
-
-static bool is_range(enum call_type call)
-{
-	return call == CALL_FIND_RANGE || call == CALL_NEXT_RANGE ||
-	       call == CALL_FIND_RANGE_REV || call == CALL_PREV_RANGE;
-}
-
-/* Returns true if a writer has stored or removed @entry, or a part of it. */
-static bool was_logged(const struct iter *it, unsigned long from, void *entry)
-{
-	for (unsigned long i = from; i < it->logged; i++)
-		if (it->log[i].entry == entry)
-			return true;
-	return false;
-}
-
-/* Check that no entry in [@first, @last] was there, unchanged, all the time. */
-static void check_skipped(const struct iter *it, unsigned long first,
-			  unsigned long last)
-{
-	const struct model *m = &it->m;
-
-	if (first > last)
-		return;
-	for (unsigned long at = model_find(m, first); at < m->nr; at++) {
-		if (m->range[at].index > last)
-			break;
-		CHECK(was_logged(it, 0, m->range[at].entry));
-	}
-}
-
-static bool is_step(enum call_type call)
-{
-	return call == CALL_NEXT || call == CALL_NEXT_RANGE ||
-	       call == CALL_MT_NEXT || call == CALL_PREV ||
-	       call == CALL_PREV_RANGE || call == CALL_MT_PREV;
-}
-
-static bool moved(const struct iter *it, const struct search *s)
-{
-	return it->mas.index != s->from.index || it->mas.last != s->from.last;
-}
-
-/*
- * A call must not skip any entry before the one that it returns.  If it returns
- * none, it must not skip any up to its limit, or up to where it has moved.
- */
-static void check_passed_up(const struct iter *it, const struct search *s)
-{
-	const struct ma_state *mas = &it->mas;
-	const struct range *at = model_at(&it->m, s->from.index);
-	unsigned long first = s->from.index;
-	unsigned long last = s->limit;
-
-	if (s->from.status != ma_start || is_step(s->call)) {
-		first = max(s->from.last, at ? at->last : 0);
-		if (first++ == ULONG_MAX)
-			return;
-	}
-	if (s->found.entry) {
-		if (s->found.index <= first)
-			return;
-		last = s->found.index - 1;
-	} else if (has_state(s->call) && moved(it, s)) {
-		if (is_range(s->call) && mas->status == ma_active)
-			last = 0;
-		last = max(last, mas->last);
-	}
-	check_skipped(it, first, last);
-}
-
-static void check_passed_down(const struct iter *it, const struct search *s)
-{
-	const struct ma_state *mas = &it->mas;
-	const struct range *at = model_at(&it->m, s->from.index);
-	unsigned long first = s->limit;
-	unsigned long last = s->from.last;
-
-	if (s->from.status != ma_start || is_step(s->call)) {
-		last = at ? at->index : s->from.index;
-		if (!last--)
-			return;
-	}
-	if (s->found.entry) {
-		if (s->found.last >= last)
-			return;
-		first = s->found.last + 1;
-	} else if (has_state(s->call) && moved(it, s)) {
-		if (is_range(s->call) && mas->status == ma_active)
-			first = ULONG_MAX;
-		first = min(first, mas->index);
-	}
-	check_skipped(it, first, last);
-}
-
-static void check_passed(const struct iter *it, const struct search *s)
-{
-	if (s->from.status == ma_error ||
-	    (s->call == CALL_MT_FIND_AFTER && !s->from.index))
-		return;
-	/* These only look at one index. */
-	if (s->call == CALL_WALK || s->call == CALL_LOAD) {
-		if (!s->found.entry)
-			check_skipped(it, s->from.index, s->from.index);
-		return;
-	}
-	/* The search starts at the first index, but the range can hold more entries. */
-	if (s->from.status == ma_start && s->from.index != s->from.last)
-		return;
-	if (goes_down(s->call))
-		check_passed_down(it, s);
-	else
-		check_passed_up(it, s);
-}
-
-/* Can @s have found @e?  It has to be where @s searched and where it left the state. */
-static bool can_be_found(const struct search *s, const struct range *e)
-{
-	const struct range *found = &s->found;
-
-	if (e->entry != found->entry)
-		return false;
-	if (has_state(s->call) &&
-	    (e->last < found->index || e->index > found->last))
-		return false;
-	if (s->call == CALL_WALK || s->call == CALL_LOAD)
-		return e->index <= s->from.index && e->last >= s->from.index;
-	if (goes_down(s->call))
-		return e->last >= s->limit && e->index <= s->from.last;
-	return e->index <= s->limit && e->last >= s->from.index;
-}
-
-/* Check that the entry was in the tree at some time during the call. */
-static void check_changed(const struct iter *it, const struct search *s)
-{
-	bool there = was_logged(it, it->before_call, s->found.entry);
-	bool can_be = false;
-
-	if (!s->found.entry)
-		return;
-	CHECK(xa_is_value(s->found.entry));
-	for (unsigned long i = 0; i < it->m.nr; i++) {
-		there |= it->m.range[i].entry == s->found.entry;
-		can_be |= can_be_found(s, &it->m.range[i]);
-	}
-	for (unsigned long i = 0; i < it->logged; i++)
-		can_be |= can_be_found(s, &it->log[i]);
-	CHECK(there);
-	CHECK(can_be);
-}
-
-/* Check where the state is after a search in a tree with nodes has found nothing. */
-static void check_left_at(const struct iter *it, const struct search *s)
-{
-	const struct ma_state *mas = &it->mas;
-	struct range gap = model_range(&it->m, mas->index);
-
-	if (moved(it, s))
-		CHECK(mas->index == gap.index && mas->last == gap.last);
-	if (s->from.status == ma_error)
-		return;
-	if (s->call == CALL_NEXT)
-		CHECK(mas->status == ma_overflow);
-	if (s->call == CALL_PREV)
-		CHECK(mas->status == ma_underflow);
-}
-
-static void check_exact(const struct iter *it, const struct search *s)
-{
-	const struct range *e = expect(&it->m, s);
-
-	CHECK(s->found.entry == (e ? e->entry : NULL));
-	if (!has_state(s->call))
-		return;
-	if (e)
-		CHECK(s->found.index == e->index && s->found.last == e->last);
-	else if (xa_is_node(it->mt->ma_root))
-		check_left_at(it, s);
-}
-
-static void log_change(struct iter *it, unsigned long index, unsigned long last)
-{
-	const struct model *m = &it->m;
-
-	for (unsigned long at = model_find(m, index); at < m->nr; at++) {
-		if (m->range[at].index > last)
-			break;
-		if (it->logged == it->log_max) {
-			it->log_max = it->log_max * 2 + 64;
-			it->log = realloc(it->log,
-					  it->log_max * sizeof(*it->log));
-		}
-		it->log[it->logged++] = m->range[at];
-	}
-}
-
-/* Log what is in the range before and after the change. */
-static void change_to(struct iter *it, unsigned long index, unsigned long last,
-		      void *entry)
-{
-	log_change(it, index, last);
-	CHECK(!mtree_store_range(it->mt, index, last, entry, GFP_KERNEL));
-	model_store(&it->m, index, last, entry);
-	CHECK(it->m.nr || mtree_empty(it->mt));
-	log_change(it, index, last);
-	it->stale = true;
-}
-
-static void destroy(struct iter *it)
-{
-	log_change(it, 0, ULONG_MAX);
-	mtree_destroy(it->mt);
-	it->m.nr = 0;
-	it->stale = true;
-	it->wrapped = false;
-}
-
-static unsigned long random_index(struct iter *it)
-{
-	switch (rnd_below(&it->r, 12)) {
-	case 0:
-		return 0;
-	case 1:
-		return ULONG_MAX;
-	case 2:
-		return ULONG_MAX - rnd_below(&it->r, 4);
-	default:
-		return rnd_below(&it->r, it->span);
-	}
-}
-
-static unsigned long random_last(struct iter *it, unsigned long index)
-{
-	unsigned long n = rnd_below(&it->r, 20);
+	unsigned long n = rnd_below(&w->r, 12 + w->span / 8);
 
 	if (!n)
-		return ULONG_MAX;
-	if (n < 10)
-		return index;
-	return index + min(rnd_below(&it->r, it->span / 4 + 2),
-			   ULONG_MAX - index);
+		return w->min;
+	return n > 2 ? w->min + rnd_below(&w->r, w->span) : w->max - rnd_below(&w->r, 3);
 }
 
-static void *new_entry(struct iter *it)
+static unsigned long random_last(struct worker *w, unsigned long index)
 {
-	return value(++it->entries);
+	unsigned long more = rnd_below(&w->r, 1 + rnd_below(&w->r, rnd_below(&w->r, 16) ? 4 : 64));
+
+	return rnd_below(&w->r, 4 + w->span / 4) ? index + min(more, w->max - index) : w->max;
 }
 
-/* The root is a node, the only entry at 0, or NULL: often change which it is. */
-static void change_tree(struct iter *it)
+/* Index i is at ~i in the mirror: a search always goes up there. */
+static struct range mirror(unsigned long index, unsigned long last, void *entry, bool rev)
 {
-	unsigned long n = rnd_below(&it->r, it->span > 16 ? 200 : 10);
-	unsigned long index = random_index(it);
-	unsigned long last = random_last(it, index);
+	return rev ? (struct range){ ~last, ~index, entry } : (struct range){ index, last, entry };
+}
 
-	switch (n) {
+/* The range at @index, an entry or a whole gap.  With @rev, both are in the mirror. */
+static struct range range_at(const struct model *m, unsigned long index, bool rev)
+{
+	unsigned long at = model_find(m, rev ? ~index : index);
+	const struct range *range = &m->range[at];
+
+	if (at < m->nr && range->index <= (rev ? ~index : index))
+		return mirror(range->index, range->last, range->entry, rev);
+	return mirror(at ? range[-1].last + 1 : 0, at < m->nr ? range->index - 1 : ULONG_MAX,
+		      NULL, rev);
+}
+
+static void changed(struct worker *w, unsigned long index, unsigned long last, void *entry)
+{
+	model_store(&w->m, index, last, entry);
+	/* What is left over of an entry is not what has been there before. */
+	model_store(&w->kept, range_at(&w->kept, index, false).index,
+		    range_at(&w->kept, last, false).last, NULL);
+}
+
+/* The lowest, or with @rev the highest, gap that is large enough */
+static int find_gap(const struct worker *w, unsigned long min, unsigned long max,
+		    unsigned long size, bool rev, unsigned long *index)
+{
+	struct range at, limits = mirror(min, max, NULL, rev);
+	unsigned long i = limits.index;
+
+	if (!mt_is_alloc(w->mt) || min > max || !size || max - min < size - 1)
+		return -EINVAL;
+	for (; ; i = at.last + 1) {
+		at = range_at(&w->m, i, rev);
+		if (!at.entry && min(at.last, limits.last) - i >= size - 1)
+			break;
+		if (at.last >= limits.last)
+			return -EBUSY;
+	}
+	*index = rev ? ~i - (size - 1) : i;
+	return 0;
+}
+
+/* Search for a gap, either with a state, or in order to store an entry there. */
+static void gap(struct worker *w, struct ma_state *mas)
+{
+	unsigned long min = random_index(w), max = rnd_below(&w->r, 2) ? w->max : random_index(w);
+	unsigned long size = rnd_below(&w->r, 4) ? 1 + rnd_below(&w->r, 4) : random_index(w);
+	bool rev = rnd_below(&w->r, 2);
+	void *entry = new_entry(w);
+	unsigned long index, at;
+	int ret = find_gap(w, min, max, size, rev, &index);
+
+	if (mas) {
+		CHECK((rev ? mas_empty_area_rev : mas_empty_area)(mas, min, max, size) == ret);
+		CHECK(ret != -EBUSY || mas_is_err(mas));
+		CHECK(ret || (mas->index == index && mas->last == index + size - 1));
+		return;
+	}
+	CHECK((rev ? mtree_alloc_rrange : mtree_alloc_range)(w->mt, &at, entry, size, min, max,
+							     GFP_KERNEL) == ret);
+	CHECK(ret || at == index);
+	if (!ret)
+		changed(w, index, index + size - 1, entry);
+}
+
+static void change(struct worker *w)
+{
+	unsigned long index = random_index(w), last = random_last(w, index), id;
+	struct range at = range_at(&w->m, index, false);
+	int ret = at.entry || at.last < last ? -EEXIST : 0;
+	void *entry = new_entry(w);
+
+	switch (rnd_below(&w->r, 10)) {
 	case 0:
+		gap(w, NULL);
+		return;
 	case 1:
-		if (n && rnd_below(&it->r, 2))
-			destroy(it);
-		else
-			change_to(it, 0, ULONG_MAX, NULL);
-		if (n)
-			change_to(it, 0, 0, new_entry(it));
-		break;
+		if (mtree_alloc_cyclic(w->mt, &id, entry, index, last, &w->next, GFP_KERNEL) < 0)
+			return;
+		CHECK(id >= index && id <= last && w->next == id + 1);
+		CHECK(!range_at(&w->m, id, false).entry);
+		changed(w, id, id, entry);
+		return;
 	case 2:
-		change_to(it, 0, 0, rnd_below(&it->r, 2) ? new_entry(it) : NULL);
+		CHECK(mtree_insert_range(w->mt, index, last, entry, GFP_KERNEL) == ret);
+		if (ret)
+			return;
 		break;
 	case 3:
-		change_to(it, 0, ULONG_MAX, new_entry(it));
-		break;
+		CHECK(mtree_erase(w->mt, index) == at.entry);
+		changed(w, at.index, at.last, NULL);
+		return;
 	case 4:
-		change_to(it, 1, ULONG_MAX, NULL);
-		break;
+	case 5:
+		entry = NULL;
+		fallthrough;
 	default:
-		change_to(it, index, last, n % 3 ? new_entry(it) : NULL);
+		CHECK(!mtree_store_range(w->mt, index, last, entry, GFP_KERNEL));
 	}
+	changed(w, index, last, entry);
 }
 
 static void after_load(void)
 {
-	struct iter *it = reader;
+	struct worker *w = reader;
 
-	if (likely(!it) || !it->loads || --it->loads)
+	if (likely(!w) || rnd_below(&w->r, 3))
 		return;
 	reader = NULL;
-	do {
-		change_tree(it);
-	} while (!rnd_below(&it->r, 4));
-	if (rnd_below(&it->r, 2))
-		it->loads = 1 + rnd_below(&it->r, 6);
-	reader = it;
-}
-
-static unsigned long random_limit(struct iter *it)
-{
-	switch (rnd_below(&it->r, 6)) {
-	case 0:
-		return 0;
-	case 1:
-		return ULONG_MAX;
-	case 2:
-		return it->mas.index;
-	case 3:
-		return it->mas.last;
-	default:
-		return random_index(it);
-	}
-}
-
-static void set_context(const struct iter *it, enum call_type call, unsigned long limit,
-			const struct ma_state *mas)
-{
-	snprintf(context, sizeof(context),
-		 "round %lu, %s(%lx) with the state %s at %lx-%lx", it->round,
-		 call_names[call], limit, status_names[mas->status], mas->index,
-		 mas->last);
-}
-
-/* Returns true if nothing that the call relies on can have changed. */
-static bool is_exact(const struct iter *it, const struct search *s)
-{
-	enum maple_status status = s->from.status;
-
-	if (it->logged != it->before_call)
-		return false;
-	if (!it->stale || s->call == CALL_WALK)
-		return true;
-	return status == ma_start || status == ma_pause || status == ma_none ||
-	       status == ma_error ||
-	       ((status == ma_overflow || status == ma_underflow) &&
-		!s->from.node);
-}
-
-static void call_search(struct iter *it, enum call_type call, unsigned long limit)
-{
-	struct search s = { .call = call, .limit = limit, .from = it->mas };
-	unsigned long index = it->mas.index;
-	bool exact;
-
-	if (!has_state(call)) {
-		mas_init(&s.from, it->mt, random_index(it));
-		index = s.from.index;
-		set_context(it, call, limit, &s.from);
-	}
-	it->before_call = it->logged;
-	s.found.entry = search(&it->mas, &s, &index);
-	it->loads = 0;
-	s.found.index = has_state(call) ? it->mas.index : 0;
-	s.found.last = has_state(call) ? it->mas.last : ULONG_MAX;
-
-	exact = is_exact(it, &s);
-	if (exact)
-		check_exact(it, &s);
-	else
-		check_changed(it, &s);
-	if (has_state(call) || (!exact && !s.found.entry))
-		check_passed(it, &s);
-	if (has_state(call) && exact)
-		it->stale = false;
-	/* mt_find() sets the index to continue after what it found. */
-	if (call == CALL_MT_FIND || call == CALL_MT_FIND_AFTER)
-		CHECK(s.found.entry ? index - 1 >= s.from.index :
-				      index == s.from.index);
-	else if (!has_state(call))
-		CHECK(index == s.from.index);
-}
-
-/* mas_store() must return the entry at the first index of its range, if any. */
-static void call_store(struct iter *it, enum call_type call)
-{
-	struct ma_state *mas = &it->mas;
-	struct range to = { mas->index, mas->last, NULL };
-	const struct range *e = model_at(&it->m, mas->index);
-	void *was;
-
-	if (rnd_below(&it->r, 2))
-		to.entry = rnd_below(&it->r, 20) ? new_entry(it) : XA_ZERO_ENTRY;
-	if (call == CALL_STORE_GFP) {
-		CHECK(!mas_store_gfp(mas, to.entry, GFP_KERNEL));
-	} else {
-		do {
-			was = mas_store(mas, to.entry);
-		} while (mas_nomem(mas, GFP_KERNEL));
-		mas_destroy(mas);
-		CHECK(!mas_is_err(mas));
-		CHECK(!e || was == e->entry);
-	}
-	model_store(&it->m, to.index, to.last, to.entry);
-	if (!to.entry)
-		return;
-	/* The state must be at the new entry, or mas_find() would find that again. */
-	CHECK(mas->index == to.index && mas->last == to.last);
-	CHECK(!mas_is_start(mas));
-}
-
-static void call_erase(struct iter *it)
-{
-	const struct range *e = model_at(&it->m, it->mas.index);
-
-	CHECK(mas_erase(&it->mas) == (e ? e->entry : NULL));
-	if (!e)
-		return;
-	CHECK(it->mas.index <= e->index && it->mas.last >= e->last);
-	model_store(&it->m, e->index, e->last, NULL);
-}
-
-/* The lowest, or with @rev the highest, gap of @size in [@min, @max] */
-static bool model_gap(const struct model *m, unsigned long min, unsigned long max,
-		      unsigned long size, bool rev, unsigned long *index)
-{
-	struct range gap;
-
-	do {
-		gap = model_range(m, rev ? max : min);
-		if (!gap.entry) {
-			gap.index = max(gap.index, min);
-			gap.last = min(gap.last, max);
-			if (gap.last - gap.index >= size - 1) {
-				*index = rev ? gap.last - (size - 1) : gap.index;
-				return true;
-			}
-		}
-		if (rev ? gap.index <= min : gap.last >= max)
-			return false;
-		if (rev)
-			max = gap.index - 1;
-		else
-			min = gap.last + 1;
-	} while (true);
-}
-
-static int expect_gap(const struct model *m, unsigned long min, unsigned long max,
-		      unsigned long size, bool rev, unsigned long *index)
-{
-	if (min > max || !size || max - min < size - 1)
-		return -EINVAL;
-	return model_gap(m, min, max, size, rev, index) ? 0 : -EBUSY;
-}
-
-struct gap_args {
-	unsigned long min;
-	unsigned long max;
-	unsigned long size;
-};
-
-static struct gap_args random_gap(struct iter *it)
-{
-	struct gap_args args;
-
-	args.min = rnd_below(&it->r, 3) ? random_index(it) : 0;
-	args.max = rnd_below(&it->r, 3) ? random_index(it) : ULONG_MAX;
-	args.size = 1 + rnd_below(&it->r, 4);
-	if (!rnd_below(&it->r, 3))
-		args.size = rnd_below(&it->r, it->span);
-	else if (!rnd_below(&it->r, 6))
-		args.size = random_index(it);
-	if (args.min > args.max && rnd_below(&it->r, 8))
-		args.max = args.min + rnd_below(&it->r, ULONG_MAX - args.min + 1);
-	return args;
-}
-
-static void add_context(const char *name, const struct gap_args *args)
-{
-	size_t len = strlen(context);
-
-	snprintf(context + len, sizeof(context) - len, ", %s %lx-%lx, size %lx",
-		 name, args->min, args->max, args->size);
-}
-
-static void call_empty_area(struct iter *it, enum call_type call)
-{
-	struct gap_args args = random_gap(it);
-	struct ma_state *mas = &it->mas;
-	struct ma_state from = *mas;
-	bool rev = call == CALL_EMPTY_AREA_REV;
-	unsigned long index;
-	int ret = expect_gap(&it->m, args.min, args.max, args.size, rev, &index);
-
-	add_context("gap", &args);
-	if (rev)
-		CHECK(mas_empty_area_rev(mas, args.min, args.max, args.size) == ret);
-	else
-		CHECK(mas_empty_area(mas, args.min, args.max, args.size) == ret);
-	if (!ret)
-		CHECK(mas->index == index && mas->last == index + args.size - 1);
-	else if (ret == -EBUSY)
-		CHECK(mas_is_err(mas));
-	else
-		CHECK(mas->status == from.status && mas->index == from.index &&
-		      mas->last == from.last);
-}
-
-static void alloc(struct iter *it, bool rev)
-{
-	struct gap_args args = random_gap(it);
-	unsigned long index, start;
-	void *entry = new_entry(it);
-	int ret = expect_gap(&it->m, args.min, args.max, args.size, rev, &index);
-
-	snprintf(context, sizeof(context), "round %lu", it->round);
-	add_context(rev ? "mtree_alloc_rrange" : "mtree_alloc_range", &args);
-	if (rev)
-		CHECK(mtree_alloc_rrange(it->mt, &start, entry, args.size, args.min,
-					 args.max, GFP_KERNEL) == ret);
-	else
-		CHECK(mtree_alloc_range(it->mt, &start, entry, args.size, args.min,
-					args.max, GFP_KERNEL) == ret);
-	if (ret)
-		return;
-	CHECK(start == index);
-	model_store(&it->m, index, index + args.size - 1, entry);
-}
-
-static void alloc_cyclic(struct iter *it)
-{
-	unsigned long lo = random_index(it);
-	unsigned long hi = random_last(it, lo);
-	unsigned long index, start;
-	bool again = false;
-	int ret;
-
-	ret = expect_gap(&it->m, max(lo, it->next), hi, 1, false, &index);
-	if (ret && it->next > lo) {
-		again = true;
-		ret = expect_gap(&it->m, lo, hi, 1, false, &index);
-	}
-	if (!ret)
-		ret = again || it->wrapped;
-	snprintf(context, sizeof(context),
-		 "round %lu, mtree_alloc_cyclic %lx-%lx, next %lx", it->round, lo, hi,
-		 it->next);
-	CHECK(mtree_alloc_cyclic(it->mt, &start, new_entry(it), lo, hi, &it->next,
-				 GFP_KERNEL) == ret);
-	if (ret < 0)
-		return;
-	CHECK(start == index && it->next == index + 1);
-	it->wrapped = !it->next;
-	model_store(&it->m, index, index, value(it->entries));
-}
-
-/* Small trees have the special cases, so most sequences use one. */
-static void new_tree(struct iter *it)
-{
-	static const unsigned long spans[] = { 2, 4, 4, 8, 8, 16, 64, 2048 };
-
-	it->span = spans[rnd_below(&it->r, ARRAY_SIZE(spans))];
-	change_to(it, 0, ULONG_MAX, NULL);
-	for (unsigned long i = 0; it->span > 16 && i < it->span / 3; i++)
-		change_tree(it);
-}
-
-static void call_any(struct iter *it, enum call_type call)
-{
-	unsigned long limit = random_limit(it);
-
-	set_context(it, call, limit, &it->mas);
-	switch (call) {
-	case CALL_SET:
-		mas_set(&it->mas, random_index(it));
-		break;
-	case CALL_SET_RANGE:
-		limit = random_index(it);
-		mas_set_range(&it->mas, limit, random_last(it, limit));
-		break;
-	case CALL_PAUSE:
-		mas_pause(&it->mas);
-		break;
-	case CALL_RESET:
-		mas_reset(&it->mas);
-		break;
-	case CALL_STORE:
-	case CALL_STORE_GFP:
-		call_store(it, call);
-		break;
-	case CALL_ERASE:
-		call_erase(it);
-		break;
-	case CALL_EMPTY_AREA:
-	case CALL_EMPTY_AREA_REV:
-		call_empty_area(it, call);
-		break;
-	default:
-		call_search(it, call, limit);
-	}
-}
-
-static void check_sometimes(struct iter *it, unsigned long round)
-{
-	it->round = round;
-	snprintf(context, sizeof(context), "round %lu", round);
-	it->logged = 0;
-	if (!(round % GRACE)) {
-		check_all(it->mt, &it->m);
-		duplicate(it->mt, &it->m);
-		new_tree(it);
-	} else if (!(round % 16)) {
-		check_tree(it->mt, &it->m);
-	}
-}
-
-static void start_iter(struct iter *it, struct maple_tree *mt,
-		       const struct tree_kind *kind)
-{
-	memset(it, 0, sizeof(*it));
-	it->r = rnd_seed(seed);
-	it->mt = mt;
-	setup(mt, &it->m, kind);
-}
-
-static void end_iter(struct iter *it)
-{
-	check_all(it->mt, &it->m);
-	teardown(it->mt, &it->m);
-	free(it->log);
-}
-
-/* Start with a new state: earlier changes no longer matter. */
-static void start_sequence(struct iter *it)
-{
-	it->logged = 0;
-	it->stale = false;
-	mas_init(&it->mas, it->mt, random_index(it));
-}
-
-/* Under the lock, so that the state can also be used to change the tree. */
-static void check_iteration(const struct tree_kind *kind)
-{
-	struct maple_tree mt;
-	struct iter it;
-
-	start_iter(&it, &mt, kind);
-	for (unsigned long i = 0; i < rounds; i++) {
-		check_sometimes(&it, i);
-		change_tree(&it);
-		start_sequence(&it);
-		mtree_lock(&mt);
-		for (int calls = rnd_below(&it.r, 20); calls >= 0; calls--)
-			call_any(&it, rnd_below(&it.r, NR_CALLS));
-		mtree_unlock(&mt);
-	}
-	end_iter(&it);
-}
-
-/* Maybe run the writer at one of the first loads of the next call. */
-static void arm_writer(struct iter *it)
-{
-	if (!rnd_below(&it->r, 2))
-		return;
-	it->loads = 1 + rnd_below(&it->r, 1 + rnd_below(&it->r, 6));
-	reader = it;
+	change(w);
+	reader = w;
 }
 
 /*
- * A writer changes the tree between the calls of a reader.  In RCU mode, readers
- * need no lock, so the writer also runs between two loads of one call.  Otherwise,
- * the reader has to pause before it drops the lock.
+ * Searches
  */
-static void check_writer(const struct tree_kind *kind)
-{
-	bool rcu = kind->flags & MT_FLAGS_USE_RCU;
-	struct maple_tree mt;
-	struct iter it;
+enum {
+	FIND	= 1,	/* The entry where it begins to walk is a result, too, ... */
+	GAPS	= 2,	/* ... or else a gap where it goes on. */
+	REV	= 4,	/* It goes down. */
+	ONE	= 8,	/* It looks at a single index. */
+	SIMPLE	= 16,	/* It has no state. */
+};
 
-	start_iter(&it, &mt, kind);
-	for (unsigned long i = 0; i < rounds; i++) {
-		check_sometimes(&it, i);
-		start_sequence(&it);
-		rcu_read_lock();
-		for (int calls = rnd_below(&it.r, 20); calls >= 0; calls--) {
-			if (!rnd_below(&it.r, 3)) {
-				if (!rcu)
-					mas_pause(&it.mas);
-				change_tree(&it);
-			}
-			if (rcu)
-				arm_writer(&it);
-			call_any(&it, rnd_below(&it.r, NR_READER_CALLS));
-			reader = NULL;
+static const struct call {
+	const char *name;
+	void *(*search)(struct ma_state *mas, unsigned long limit);
+	unsigned int flags;
+} calls[] = {
+	{ "mas_walk", NULL, FIND | ONE },
+	{ "mas_find", mas_find, FIND },
+	{ "mas_find_range", mas_find_range, FIND | GAPS },
+	{ "mas_find_rev", mas_find_rev, FIND | REV },
+	{ "mas_find_range_rev", mas_find_range_rev, FIND | GAPS | REV },
+	{ "mas_next", mas_next, 0 },
+	{ "mas_next_range", mas_next_range, GAPS },
+	{ "mas_prev", mas_prev, REV },
+	{ "mas_prev_range", mas_prev_range, GAPS | REV },
+	{ "mtree_load", NULL, FIND | ONE | SIMPLE },
+	{ "mt_find", NULL, FIND | SIMPLE },
+	{ "mt_next", NULL, SIMPLE },
+	{ "mt_prev", NULL, REV | SIMPLE },
+};
+
+static void *search(const struct call *call, struct ma_state *mas, unsigned long limit)
+{
+	if (call->search)
+		return call->search(mas, limit);
+	if (call->flags & ONE)
+		return call->flags & SIMPLE ? mtree_load(mas->tree, mas->index) : mas_walk(mas);
+	if (call->flags & FIND)
+		return mt_find(mas->tree, &mas->index, limit);
+	return (call->flags & REV ? mt_prev : mt_next)(mas->tree, mas->index, limit);
+}
+
+/* What a search has to find, if the tree is as in the model */
+static struct range expect(const struct model *m, struct ma_state *from, unsigned long limit,
+			   unsigned int flags)
+{
+	bool find = flags & FIND, rev = flags & REV;
+	bool here = find && from->status != ma_root && !mas_is_active(from);
+	unsigned long pos = rev ? ~from->index : from->index;
+	unsigned long end = rev ? pos : from->last;
+	unsigned long max = rev ? ~limit : limit;
+	bool at_limit = end >= max || mas_is_err(from);
+	struct range at;
+
+	if (mas_is_underflow(from))
+		here = !rev;
+	if (mas_is_overflow(from))
+		here = find != rev;
+	if (find && mas_is_start(from))
+		at_limit = pos > max;
+	if (find && mas_is_underflow(from))
+		at_limit = pos >= max;
+
+	if (!at_limit) {
+		at = range_at(m, find && mas_is_paused(from) ? end + 1 : pos, rev);
+		if (here && at.entry)
+			return at;
+		while (at.last < max) {
+			at = range_at(m, at.last + 1, rev);
+			if (at.entry || flags & GAPS)
+				return at;
 		}
-		rcu_read_unlock();
 	}
-	end_iter(&it);
+	return (struct range){ 1, 0, NULL };
 }
 
-/* Only a tree that tracks gaps can be searched for one. */
-static void check_no_gaps(struct maple_tree *mt)
+static void add(struct model *m, const struct model *part)
 {
-	unsigned long start = 0, next = 0;
-
-	CHECK(mtree_alloc_range(mt, &start, mt, 1, 0, 1, GFP_KERNEL) == -EINVAL);
-	CHECK(mtree_alloc_rrange(mt, &start, mt, 1, 0, 1, GFP_KERNEL) == -EINVAL);
-	CHECK(mtree_alloc_cyclic(mt, &start, mt, 0, 1, &next, GFP_KERNEL) == -EINVAL);
-	CHECK(mtree_empty(mt) && !start && !next);
+	for (unsigned long i = 0; i < part->nr; i++)
+		model_store(m, part->range[i].index, part->range[i].last, part->range[i].entry);
 }
 
-static void check_gaps(const struct tree_kind *kind)
+/* From here on, the state knows nothing of what the tree was like before. */
+static void see(struct worker *w)
 {
-	struct maple_tree mt;
-	struct iter it;
+	w->seen = w->entries;
+	w->kept.nr = 0;
+	add(&w->kept, &w->m);
+}
 
-	start_iter(&it, &mt, kind);
-	if (!mt_is_alloc(&mt)) {
-		check_no_gaps(&mt);
-		end_iter(&it);
+static void check(struct worker *w, struct range found, struct ma_state *from,
+		  unsigned long limit, unsigned int flags, bool raced)
+{
+	struct range at;
+
+	if (!raced && (w->seen == w->entries || mas_is_start(from) || mas_is_paused(from))) {
+		at = expect(&w->m, from, limit, flags);
+		CHECK(found.entry == at.entry);
+		if (flags & SIMPLE)
+			return;
+		if (at.entry || (at.index <= at.last && xa_is_node(w->mt->ma_root)))
+			CHECK(found.index == at.index && found.last == at.last);
+		CHECK(mas_is_err(&w->mas) == mas_is_err(from));
+		see(w);
 		return;
 	}
-	for (unsigned long i = 0; i < rounds; i++) {
-		check_sometimes(&it, i);
-		if (rnd_below(&it.r, 2))
-			change_tree(&it);
-		else if (rnd_below(&it.r, 3))
-			alloc(&it, rnd_below(&it.r, 2));
-		else
-			alloc_cyclic(&it);
-		start_sequence(&it);
-		mtree_lock(&mt);
-		for (int calls = rnd_below(&it.r, 20); calls >= 0; calls--) {
-			enum call_type call = rnd_below(&it.r, NR_CALLS);
-
-			if (rnd_below(&it.r, 2))
-				call = CALL_EMPTY_AREA + rnd_below(&it.r, 2);
-			call_any(&it, call);
-		}
-		mtree_unlock(&mt);
-	}
-	end_iter(&it);
+	/* No entry may be missed that has been there all the time. */
+	at = expect(&w->kept, from, limit, flags & ~GAPS);
+	if (at.entry && found.entry != at.entry)
+		CHECK(found.last < at.index && (found.entry || flags & GAPS));
+	if (raced)
+		CHECK(found.entry <= (void *)(MAPLE_RESERVED_RANGE + w->entries));
+	else if (found.entry)
+		CHECK(found.entry == range_at(&w->m, found.index, flags & REV).entry);
 }
 
-static const struct test tests[] = {
-	{ "one thread", check_alone },
-	{ "threads", check_threads },
-	{ "iteration", check_iteration },
-	{ "iteration with a writer", check_writer },
-	{ "gaps", check_gaps },
+static void search_any(struct worker *w, bool race)
+{
+	const struct call *call = &calls[rnd_below(&w->r, ARRAY_SIZE(calls))];
+	unsigned long limit = rnd_below(&w->r, 4) ? random_index(w) : w->mas.last;
+	struct ma_state from, own, *mas = call->flags & SIMPLE ? &own : &w->mas;
+	unsigned long entries = w->entries;
+	void *entry;
+
+	mas_init(&own, w->mt, random_index(w));
+	from = *mas;
+	if (call->flags & ONE) {
+		from.status = ma_start;
+		limit = from.index;
+	}
+	snprintf(context, sizeof(context), "round %lu, %s(%lx), state %d at %lx-%lx", w->round,
+		 call->name, limit, mas->status, mas->index, mas->last);
+	reader = race ? w : NULL;
+	entry = search(call, mas, limit);
+	reader = NULL;
+	check(w, mirror(mas->index, mas->last, entry, call->flags & REV), &from, limit,
+	      call->flags, entries != w->entries);
+}
+
+static void store_or_erase(struct worker *w)
+{
+	bool erase = !rnd_below(&w->r, 3);
+	void *entry = !erase && rnd_below(&w->r, 2) ? new_entry(w) : NULL, *was;
+	unsigned long index = random_index(w), last = random_last(w, index);
+	struct ma_state *mas = &w->mas;
+	struct range at;
+
+	if (rnd_below(&w->r, 2))
+		mas_set_range(mas, index, last);
+	at = range_at(&w->m, mas->index, false);
+	index = erase ? at.index : mas->index;
+	last = erase ? at.last : mas->last;
+	mas_lock(mas);
+	do {
+		was = erase ? mas_erase(mas) : mas_store(mas, entry);
+	} while (mas_nomem(mas, GFP_KERNEL));
+	mas_unlock(mas);
+	CHECK(!mas_is_err(mas) && (was == at.entry || (!at.entry && !erase)));
+	/* mas_find() goes on behind the new entry. */
+	CHECK(!entry || (mas->index == index && mas->last == last && !mas_is_start(mas)));
+	changed(w, index, last, entry);
+}
+
+/* A sequence of calls.  Others change the tree after mas_pause(), or at any time in RCU mode. */
+static void iterate(struct worker *w)
+{
+	bool rcu = mt_in_rcu(w->mt) && rnd_below(&w->r, 2);
+	struct ma_state *mas = &w->mas;
+
+	see(w);
+	mas_init(mas, w->mt, random_index(w));
+	rcu_read_lock();
+	for (int calls = rnd_below(&w->r, 20); calls; calls--) {
+		unsigned long n = rnd_below(&w->r, rcu ? 11 : 14);
+
+		if (n == 0)
+			mas_set(mas, random_index(w));
+		else if (n == 1)
+			mas_reset(mas);
+		else if (n <= 3 && !rcu)
+			mas_pause(mas);
+		else if (n <= 10)
+			search_any(w, rcu);
+		else if (n <= 12)
+			store_or_erase(w);
+		else if (mt_is_alloc(w->mt))
+			gap(w, mas);
+		if (!rcu)
+			see(w);
+		if (n == 2 || n == 3)
+			change(w);
+	}
+	rcu_read_unlock();
+}
+
+/*
+ * Reservations
+ */
+static const struct tree_kind reserve_kinds[] = {
+	{ "regular", 0 },
+	{ "allocation, RCU", MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU },
+	{ "external lock", MT_FLAGS_LOCK_EXTERN },
+	{ "external lock, allocation, RCU",
+	  MT_FLAGS_LOCK_EXTERN | MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU },
 };
+
+KUNIT_ARRAY_PARAM_DESC(reserve_kinds, reserve_kinds, name);
+
+/* The external lock: memory can be allocated under a mutex. */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static void lock(struct maple_tree *mt)
+{
+	if (mt_external_lock(mt))
+		pthread_mutex_lock(&mutex);
+	else
+		mtree_lock(mt);
+}
+
+static void unlock(struct maple_tree *mt)
+{
+	if (mt_external_lock(mt))
+		pthread_mutex_unlock(&mutex);
+	else
+		mtree_unlock(mt);
+}
+
+/* Store from the reservation alone. */
+static void store_reserved(struct worker *w, struct ma_state *mas, unsigned long index,
+			   unsigned long last, void *entry)
+{
+	/* Not by mas_set_range(): the state stays where it is. */
+	mas->index = index;
+	mas->last = last;
+	kmem_cache_refuse = true;
+	CHECK(!mas_store_prealloc(mas, entry));
+	CHECK(!entry || (mas->index == index && mas->last == last));
+	changed(w, index, last, entry);
+}
+
+static void store_gfp(struct worker *w)
+{
+	unsigned long index = random_index(w), last = random_last(w, index);
+	void *entry = rnd_below(&w->r, 3) ? new_entry(w) : NULL;
+
+	MA_STATE(mas, w->mt, index, last);
+
+	lock(w->mt);
+	CHECK(!mas_store_gfp(&mas, entry, GFP_KERNEL));
+	unlock(w->mt);
+	changed(w, index, last, entry);
+}
+
+/* The tree may change between reservation and store, and the state may move. */
+static void reserve(struct worker *w)
+{
+	unsigned long index = random_index(w), last = random_last(w, index);
+
+	MA_STATE(mas, w->mt, 0, 0);
+
+	CHECK(!mas_reserve(&mas, GFP_KERNEL));
+	for (int others = rnd_below(&w->r, 4); others; others--)
+		store_gfp(w);
+	if (rnd_below(&w->r, 16)) {
+		lock(w->mt);
+		if (rnd_below(&w->r, 2))
+			mas_find(&mas, ULONG_MAX);
+		store_reserved(w, &mas, index, last, rnd_below(&w->r, 3) ? new_entry(w) : NULL);
+		kmem_cache_refuse = false;
+		unlock(w->mt);
+	}
+	mas_destroy(&mas);
+}
+
+/* Map over mappings, as for drm_gpuvm: prev and next keep their ranges, and need no nodes. */
+static void remap(struct worker *w)
+{
+	unsigned long index = random_index(w), last = random_last(w, index);
+	struct range prev = range_at(&w->m, index, false), next = range_at(&w->m, last, false);
+
+	MA_STATE(mas, w->mt, 0, 0);
+
+	CHECK(!mas_preallocate(&mas, NULL, GFP_KERNEL));
+	mtree_lock(w->mt);
+	store_reserved(w, &mas, index, last, new_entry(w));
+	if (prev.index < index)
+		store_reserved(w, &mas, prev.index, index - 1, new_entry(w));
+	if (next.last > last)
+		store_reserved(w, &mas, last + 1, next.last, new_entry(w));
+	mtree_unlock(w->mt);
+}
+
+/* All indexes are mapped all the time, for readers without the lock in RCU mode. */
+static void look_up(struct worker *w)
+{
+	MA_STATE(mas, w->mt, 0, 0);
+
+	if (mt_in_rcu(w->mt))
+		rcu_read_lock();
+	else
+		mtree_lock(w->mt);
+	for (int i = 0; i < 8; i++) {
+		mas_set(&mas, rnd_below(&w->r, PART));
+		CHECK(mas_walk(&mas));
+	}
+	if (mt_in_rcu(w->mt))
+		rcu_read_unlock();
+	else
+		mtree_unlock(w->mt);
+}
+
+static void remap_or_look_up(struct worker *w)
+{
+	if (w->min)
+		look_up(w);
+	else
+		remap(w);
+}
+
+/* Small trees have the special cases.  Large ones are filled. */
+static void new_tree(struct worker *w)
+{
+	struct maple_tree new;
+
+	check_tree(w->mt, &w->m);
+	mt_init_flags(&new, w->mt->ma_flags & (MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU));
+	CHECK(!__mt_dup(w->mt, &new, GFP_KERNEL));
+	check_tree(&new, &w->m);
+	mtree_destroy(&new);
+
+	mtree_destroy(w->mt);
+	w->m.nr = 0;
+	w->span = 2UL << rnd_below(&w->r, 1 + rnd_below(&w->r, 11));
+	for (unsigned long i = 16; i < w->span; i++)
+		change(w);
+}
+
+static void *work(void *data)
+{
+	struct worker *w = data;
+	/* A reservation takes much longer than a change. */
+	unsigned long nr = w->run == change || w->run == iterate ? rounds : rounds / 8;
+
+	rcu_register_thread();
+	for (w->round = 0; w->round < nr; w->round++) {
+		snprintf(context, sizeof(context), "round %lu", w->round);
+		if (w->max == ULONG_MAX && !mt_external_lock(w->mt) && !(w->round % 16))
+			new_tree(w);
+		w->run(w);
+	}
+	model_free(&w->kept);
+	rcu_unregister_thread();
+	return NULL;
+}
+
+static void run(struct kunit *test, void (*run)(struct worker *w), int threads)
+{
+	const struct tree_kind *kind = test->param_value;
+	struct worker workers[THREADS] = {}, *w;
+	struct maple_tree mt = {};
+	struct model m = {};
+
+	mt_init_flags(&mt, kind->flags);
+	for (w = workers; w < workers + threads; w++) {
+		w->mt = &mt;
+		w->r = rnd_seed(seed * THREADS + (w - workers));
+		w->min = (w - workers) * PART;
+		w->max = threads > 1 ? w->min + PART - 1 : ULONG_MAX;
+		w->span = PART;
+		w->run = run;
+		if (run == remap_or_look_up && w == workers) {
+			CHECK(!mtree_store_range(&mt, 0, PART - 1, w, GFP_KERNEL));
+			changed(w, 0, PART - 1, w);
+		}
+		CHECK(!pthread_create(&w->thread, NULL, work, w));
+	}
+	for (w = workers; w < workers + threads; w++) {
+		pthread_join(w->thread, NULL);
+		add(&m, &w->m);
+		model_free(&w->m);
+	}
+	check_tree(&mt, &m);
+	mtree_destroy(&mt);
+	model_free(&m);
+	rcu_barrier();
+	CHECK(!nodes_allocated());
+}
+
+static void changes(struct kunit *test)
+{
+	run(test, change, 1);
+}
+
+/* GFP_NOWAIT always fails here, so every allocation drops the lock. */
+static void threads(struct kunit *test)
+{
+	run(test, change, THREADS);
+}
+
+static void iteration(struct kunit *test)
+{
+	run(test, iterate, 1);
+}
+
+static void reservation(struct kunit *test)
+{
+	run(test, reserve, 1);
+}
+
+static void reservation_threads(struct kunit *test)
+{
+	run(test, reserve, THREADS);
+}
+
+static void readers(struct kunit *test)
+{
+	run(test, remap_or_look_up, 3);
+}
+
+static struct kunit_case cases[] = {
+	TREE_CASE(changes), TREE_CASE(threads), TREE_CASE(iteration),
+	KUNIT_CASE_PARAM(reservation, reserve_kinds_gen_params),
+	KUNIT_CASE_PARAM(reservation_threads, reserve_kinds_gen_params),
+	TREE_CASE(readers), {}
+};
+
+static struct kunit_suite suite = { .name = "maple_random", .test_cases = cases };
 
 int main(int argc, char **argv)
 {
-	return run_tests(argc, argv, tests, ARRAY_SIZE(tests));
+	return run_suite(argc, argv, &suite, 20000);
 }

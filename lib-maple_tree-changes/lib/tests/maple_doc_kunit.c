@@ -1,56 +1,60 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The examples of Documentation/core-api/maple_tree.rst, word for word but for
- * `static', and tests of them.
+ * The examples of Documentation/core-api/maple_tree.rst, which includes them from here,
+ * and their tests.  Also built for user space, where memory can be made short.
  */
 #include <kunit/test.h>
 
-#include <linux/completion.h>
+#ifdef __KERNEL__
 #include <linux/debug_locks.h>
+#include <linux/delay.h>
 #include <linux/hrtimer.h>
+#include <linux/list.h>
 #include <linux/maple_tree.h>
+#include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/panic.h>
 #include <linux/rcupdate.h>
-#include <linux/workqueue.h>
+#include <linux/slab.h>
 
-#define FOO_MIN		100
-#define FOO_MAX		1099
-#define FOO_SIZE	30	/* of all items, at most */
+#define CAN_REFUSE	false
+static void refuse_memory(bool refuse) { }
+static void expect_no_nodes(struct kunit *test) { }
 
-struct item {
+/* Has lockdep or a WARN_ON() complained? */
+static unsigned long complaints(void)
+{
+	return !debug_locks + test_taint(TAINT_WARN);
+}
+#endif
+
+#define FOO_MIN		1000UL
+#define FOO_MAX		1999UL
+
+/* [types] */
+struct foo_va {
 	unsigned long first, last;
+	unsigned long object, offset;	/* what is mapped at ->first */
+	struct list_head node;
 	struct rcu_head rcu;
 };
 
 struct foo {
 	struct maple_tree mt;
-	struct mutex lock;	/* if mt has an external lock */
-	unsigned long size;	/* of all items */
-	struct ma_state mas;	/* of the interrupt handler */
+	struct mutex lock;		/* only for an external lock */
+	int (*program)(struct foo_va *va);
 };
 
-static int foo_store(struct foo *foo, struct item *item)
-{
-	MA_STATE(mas, &foo->mt, item->first, item->last);
-	int ret;
+/* [types end] */
 
-	mas_lock(&mas);
-	ret = mas_store_gfp(&mas, item, GFP_KERNEL);
-	mas_unlock(&mas);
-	return ret;
+/* [init] */
+/* Internal lock, RCU readers, gap searches */
+static void foo_init(struct foo *foo)
+{
+	mt_init_flags(&foo->mt, MT_FLAGS_USE_RCU | MT_FLAGS_ALLOC_RANGE);
 }
 
-static int foo_charge(struct foo *foo, struct item *item)
-{
-	unsigned long size = item->last - item->first + 1;
-
-	if (foo->size + size > FOO_SIZE)
-		return -ENOSPC;
-	foo->size += size;
-	return 0;
-}
-
+/* External lock.  Without MT_FLAGS_USE_RCU, readers must hold it, too. */
 static void foo_init_external(struct foo *foo)
 {
 	mutex_init(&foo->lock);
@@ -58,470 +62,613 @@ static void foo_init_external(struct foo *foo)
 	mt_set_external_lock(&foo->mt, &foo->lock);
 }
 
-static int foo_store_external(struct foo *foo, struct item *item)
+/* [init end] */
+
+/* [store] */
+static int foo_store(struct foo *foo, struct foo_va *va)
 {
-	MA_STATE(mas, &foo->mt, item->first, item->last);
+	MA_STATE(mas, &foo->mt, va->first, va->last);
+	int ret;
+
+	mas_lock(&mas);
+	ret = mas_store_gfp(&mas, va, GFP_KERNEL);
+	mas_unlock(&mas);
+	return ret;
+}
+
+/* [store end] */
+
+/* [external] */
+static int foo_store_external(struct foo *foo, struct foo_va *va)
+{
+	MA_STATE(mas, &foo->mt, va->first, va->last);
 	int ret;
 
 	mutex_lock(&foo->lock);
-	ret = mas_preallocate(&mas, item, GFP_KERNEL);
+	ret = mas_preallocate(&mas, va, GFP_KERNEL);
 	if (ret)
 		goto unlock;
 
-	ret = foo_charge(foo, item);
-	if (ret) {
-		mas_destroy(&mas);	/* give the nodes back */
-		goto unlock;
-	}
-
-	WARN_ON_ONCE(mas_store_prealloc(&mas, item));
+	ret = foo->program(va);		/* The hardware may refuse. */
+	if (ret)
+		mas_destroy(&mas);
+	else
+		WARN_ON_ONCE(mas_store_prealloc(&mas, va));
 unlock:
 	mutex_unlock(&foo->lock);
 	return ret;
 }
 
+/* [external end] */
+
+/* [job] */
 struct foo_job {
 	struct ma_state mas;
-	struct item *item, *left, *right;
+	unsigned long first, last;
+	struct foo_va *new;		/* NULL to unmap */
+	struct foo_va *prev, *next;	/* what remains of mappings that are cut */
+	struct list_head dead;		/* what has been replaced */
 };
 
-/* May sleep, and fail. */
-static int foo_prepare(struct foo *foo, struct foo_job *job)
-{
-	mas_init(&job->mas, &foo->mt, 0);
-	return mas_preallocate(&job->mas, NULL, GFP_KERNEL);
-}
+/* [job end] */
 
-/* Later, in any thread: does not wait for memory, does not fail. */
-static void foo_run(struct foo_job *job)
-{
-	mas_lock(&job->mas);
-	mas_set_range(&job->mas, job->item->first, job->item->last);
-	WARN_ON_ONCE(mas_store_prealloc(&job->mas, job->item));
-	mas_unlock(&job->mas);
-}
-
-/* Or, instead: */
+/* [prepare] */
 static void foo_cancel(struct foo_job *job)
 {
 	mas_destroy(&job->mas);
+	kfree(job->new);
+	kfree(job->prev);
+	kfree(job->next);
 }
 
-static int foo_reserve(struct foo_job *job)
+/* In the ioctl.  The caller has set first, last and new.  Cancels the job on failure. */
+static int foo_prepare(struct foo *foo, struct foo_job *job)
 {
-	mas_init(&job->mas, NULL, 0);
-	return mas_reserve(&job->mas, GFP_KERNEL);
-}
+	int ret = -ENOMEM;
 
-static void foo_run_external(struct foo *foo, struct foo_job *job)
-{
-	mutex_lock(&foo->lock);
-	job->mas.tree = &foo->mt;
-	mas_set_range(&job->mas, job->item->first, job->item->last);
-	WARN_ON_ONCE(mas_store_prealloc(&job->mas, job->item));
-	mutex_unlock(&foo->lock);
-	mas_destroy(&job->mas);
-}
-
-static int foo_prepare_all(struct foo *foo, struct foo_job *jobs, int n)
-{
-	int ret, i;
-
-	for (i = 0; i < n; i++) {
-		ret = foo_prepare(foo, &jobs[i]);
-		if (ret)
-			goto cancel;
-	}
-	return 0;
-
-cancel:
-	while (i--)
-		foo_cancel(&jobs[i]);
+	INIT_LIST_HEAD(&job->dead);
+	mas_init(&job->mas, &foo->mt, 0);
+	job->prev = kzalloc_obj(*job->prev);
+	job->next = kzalloc_obj(*job->next);
+	if (job->prev && job->next)
+		ret = mas_reserve(&job->mas, GFP_KERNEL);
+	if (ret)
+		foo_cancel(job);
 	return ret;
 }
 
-/*
- * The item of the job goes into one that is in the tree.  Returns that
- * one, to be freed by kfree_rcu(), or NULL if there is none.  What has been
- * used of left and right is NULL in the job then.
- */
-static struct item *foo_split(struct foo_job *job)
+/* [prepare end] */
+
+/* [run] */
+static struct foo_va *foo_find(struct ma_state *mas, unsigned long index)
 {
-	struct item *old, *item = job->item;
-	struct ma_state *mas = &job->mas;
-	unsigned long first, last;
+	struct foo_va *va;
 
-	mas_lock(mas);
-	mas_set(mas, item->first);
-	old = mas_walk(mas);
-	first = mas->index;
-	last = mas->last;
-	if (!old || last < item->last) {
-		mas_unlock(mas);
-		mas_destroy(mas);
-		return NULL;
-	}
-
-	/* The middle first: it is this store that may need nodes. */
-	mas_set_range(mas, item->first, item->last);
-	WARN_ON_ONCE(mas_store_prealloc(mas, item));
-
-	if (first < item->first) {
-		job->left->first = first;
-		job->left->last = item->first - 1;
-		mas_set_range(mas, job->left->first, job->left->last);
-		WARN_ON_ONCE(mas_store_prealloc(mas, job->left));
-		job->left = NULL;
-	}
-	if (last > item->last) {
-		job->right->first = item->last + 1;
-		job->right->last = last;
-		mas_set_range(mas, job->right->first, job->right->last);
-		WARN_ON_ONCE(mas_store_prealloc(mas, job->right));
-		job->right = NULL;
-	}
-	mas_unlock(mas);
-	return old;
+	mas_set(mas, index);
+	va = mas_walk(mas);
+	return xa_is_zero(va) ? NULL : va;
 }
 
-static int foo_alloc(struct foo *foo, struct item *item, unsigned long size)
+static bool foo_continues(struct foo_va *a, struct foo_va *b)
 {
-	MA_STATE(mas, &foo->mt, 0, 0);
+	return a->object == b->object && b->offset - a->offset == b->first - a->first;
+}
+
+/* Merge the new mapping with the neighbours that it continues. */
+static void foo_merge(struct ma_state *mas, struct foo_va *new)
+{
+	struct foo_va *va;
+
+	va = new->first ? foo_find(mas, new->first - 1) : NULL;
+	if (va && foo_continues(va, new)) {
+		new->first = va->first;
+		new->offset = va->offset;
+		new->last = max(new->last, va->last);
+	}
+	va = new->last < ULONG_MAX ? foo_find(mas, new->last + 1) : NULL;
+	if (va && foo_continues(new, va))
+		new->last = va->last;
+}
+
+/* Let part be what is left of old. */
+static void foo_cut(struct foo_va *part, struct foo_va *old,
+		    unsigned long first, unsigned long last)
+{
+	part->first = first;
+	part->last = last;
+	part->object = old->object;
+	part->offset = old->offset + (first - old->first);
+}
+
+/* The tree has an entry in exactly this range.  Takes *va out of the job. */
+static void foo_replace(struct ma_state *mas, struct foo_va **va)
+{
+	mas_set_range(mas, (*va)->first, (*va)->last);
+	if (!WARN_ON_ONCE(mas_store_prealloc(mas, *va)))
+		*va = NULL;
+}
+
+static int foo_map_range(struct foo_job *job, unsigned long first, unsigned long last)
+{
+	struct ma_state *mas = &job->mas;
+	struct foo_va *prev, *next;
+	bool cut_prev, cut_next;
 	int ret;
 
-	ret = mas_preallocate(&mas, NULL, GFP_KERNEL);
+	prev = foo_find(mas, first);
+	cut_prev = prev && prev->first < first;
+	if (cut_prev)
+		foo_cut(job->prev, prev, prev->first, first - 1);
+	next = foo_find(mas, last);
+	cut_next = next && next->last > last;
+	if (cut_next)
+		foo_cut(job->next, next, last + 1, next->last);
+
+	/* Only this store can need nodes. */
+	mas_set_range(mas, first, last);
+	ret = mas_store_prealloc(mas, job->new);
+	if (ret)
+		return ret;
+
+	if (cut_prev)
+		foo_replace(mas, &job->prev);
+	if (cut_next)
+		foo_replace(mas, &job->next);
+	return 0;
+}
+
+/* In the worker, once: does not allocate, and does not fail. */
+static void foo_run(struct foo_job *job)
+{
+	unsigned long first = job->first, last = job->last;
+	struct ma_state *mas = &job->mas;
+	struct foo_va *va;
+
+	mas_lock(mas);
+	if (job->new) {
+		foo_merge(mas, job->new);
+		first = job->new->first;
+		last = job->new->last;
+	}
+	mas_set(mas, first);
+	mas_for_each(mas, va, last)
+		if (!xa_is_zero(va))
+			list_add(&va->node, &job->dead);
+
+	if (WARN_ON_ONCE(foo_map_range(job, first, last)))
+		INIT_LIST_HEAD(&job->dead);	/* still mapped */
+	else
+		job->new = NULL;		/* now in the tree */
+	mas_unlock(mas);
+}
+
+/* After the fence has signalled */
+static void foo_finish(struct foo_job *job)
+{
+	struct foo_va *va, *tmp;
+
+	list_for_each_entry_safe(va, tmp, &job->dead, node)
+		kfree_rcu(va, rcu);
+	foo_cancel(job);
+}
+
+/* [run end] */
+
+/* [steps] */
+/* With the lock held.  The old entry of the range is to be freed later. */
+static void foo_step(struct foo *foo, struct foo_va *old, void *entry)
+{
+	MA_STATE(mas, &foo->mt, old->first, old->last);
+
+	WARN_ON_ONCE(mas_store_prealloc(&mas, entry));
+}
+
+/* [steps end] */
+
+/* [retire] */
+/* The range is not free before foo_reclaim().  The caller frees va by kfree_rcu(). */
+static void foo_retire(struct foo *foo, struct foo_va *va)
+{
+	MA_STATE(mas, &foo->mt, va->first, va->last);
+
+	mas_lock(&mas);
+	WARN_ON_ONCE(mas_store_prealloc(&mas, XA_ZERO_ENTRY));
+	mas_unlock(&mas);
+}
+
+/* In process context */
+static int foo_reclaim(struct foo *foo)
+{
+	MA_STATE(mas, &foo->mt, 0, 0);
+	void *entry;
+	int ret;
+
+	do {
+		ret = mas_reserve(&mas, GFP_KERNEL);
+		if (ret)
+			break;
+
+		mas_lock(&mas);
+		mas_for_each(&mas, entry, ULONG_MAX)
+			if (xa_is_zero(entry))
+				break;
+		if (entry)
+			ret = mas_store_prealloc(&mas, NULL);
+		mas_unlock(&mas);
+	} while (entry && !ret);
+	mas_destroy(&mas);
+	return ret;
+}
+
+/* [retire end] */
+
+/* [alloc] */
+static int foo_alloc(struct foo *foo, struct foo_va *va, unsigned long size,
+		     unsigned long align)
+{
+	MA_STATE(mas, &foo->mt, 0, 0);
+	unsigned long min = FOO_MIN;
+	int ret;
+
+	ret = mas_reserve(&mas, GFP_KERNEL);
 	if (ret)
 		return ret;
 
 	mas_lock(&mas);
-	ret = mas_empty_area(&mas, FOO_MIN, FOO_MAX, size);
+	do {
+		ret = mas_empty_area(&mas, min, FOO_MAX, size);
+		min = ALIGN(mas.index, align);
+	} while (!ret && min != mas.index);
 	if (!ret) {
-		item->first = mas.index;
-		item->last = mas.last;
-		ret = mas_store_prealloc(&mas, item);
+		va->first = mas.index;
+		va->last = mas.last;
+		ret = mas_store_prealloc(&mas, va);
 	}
 	mas_unlock(&mas);
-	mas_destroy(&mas);	/* if nothing was stored */
+	mas_destroy(&mas);
 	return ret;
 }
 
-/* In process context */
-static int foo_arm(struct foo *foo)
+/* [alloc end] */
+
+/* [later] */
+static int foo_reserve(struct ma_state *mas)
 {
-	mas_init(&foo->mas, &foo->mt, 0);
-	return mas_preallocate(&foo->mas, NULL, GFP_KERNEL);
+	mas_init(mas, NULL, 0);
+	return mas_reserve(mas, GFP_KERNEL);
 }
 
-/* In an interrupt, once */
-static void foo_interrupt(struct foo *foo, struct item *item)
+static void foo_store_later(struct foo *foo, struct ma_state *mas, struct foo_va *va)
 {
-	mas_lock(&foo->mas);
-	mas_set_range(&foo->mas, item->first, item->last);
-	mas_store(&foo->mas, item);
-	WARN_ON_ONCE(mas_is_err(&foo->mas));
-	mas_unlock(&foo->mas);
+	mutex_lock(&foo->lock);
+	mas->tree = &foo->mt;
+	mas_set_range(mas, va->first, va->last);
+	WARN_ON_ONCE(mas_store_prealloc(mas, va));
+	mutex_unlock(&foo->lock);
+	mas_destroy(mas);
 }
 
-/* In process context, when no interrupt can come any more */
-static void foo_disarm(struct foo *foo)
+/* [later end] */
+
+/* [destroy] */
+/* All jobs have been finished or cancelled.  Readers may still be in the tree. */
+static void foo_destroy(struct foo *foo)
 {
-	mas_destroy(&foo->mas);
+	struct foo_va *va;
+
+	MA_STATE(mas, &foo->mt, 0, 0);
+
+	mas_lock(&mas);
+	mas_for_each(&mas, va, ULONG_MAX)
+		if (!xa_is_zero(va))
+			kfree_rcu(va, rcu);
+	__mt_destroy(&foo->mt);
+	mas_unlock(&mas);
 }
 
-struct doc_test {
-	struct foo foo;
-	bool external;
-	int locks;
-	unsigned long taints;
-};
-
-/* The tree has this item, and its range is that of the item. */
-static void expect_item(struct kunit *test, struct item *item)
+static void foo_destroy_external(struct foo *foo)
 {
-	struct doc_test *t = test->priv;
+	struct foo_va *va;
 
-	MA_STATE(mas, &t->foo.mt, item->first, item->first);
+	MA_STATE(mas, &foo->mt, 0, 0);
+
+	mutex_lock(&foo->lock);
+	mas_for_each(&mas, va, ULONG_MAX)
+		kfree(va);
+	__mt_destroy(&foo->mt);
+	mutex_unlock(&foo->lock);
+}
+
+/* [destroy end] */
+
+/* What follows are tests. */
+static struct foo_va *new_va(struct kunit *test, unsigned long first, unsigned long last,
+			     unsigned long object, unsigned long offset)
+{
+	struct foo_va *va = kzalloc_obj(*va);
+
+	KUNIT_ASSERT_NOT_NULL(test, va);
+	va->first = first;
+	va->last = last;
+	va->object = object;
+	va->offset = offset;
+	return va;
+}
+
+/* The tree holds these mappings, up to one with no object, and no others. */
+static void expect_vas(struct kunit *test, const struct foo_va *want)
+{
+	struct foo *foo = test->priv;
+	struct foo_va *va;
+
+	MA_STATE(mas, &foo->mt, 0, 0);
 
 	rcu_read_lock();
-	KUNIT_EXPECT_PTR_EQ(test, mas_walk(&mas), item);
+	mas_for_each(&mas, va, ULONG_MAX) {
+		KUNIT_EXPECT_EQ(test, mas.index, want->first);
+		KUNIT_EXPECT_EQ(test, mas.last, want->last);
+		KUNIT_EXPECT_EQ(test, va->first, want->first);
+		KUNIT_EXPECT_EQ(test, va->last, want->last);
+		KUNIT_EXPECT_EQ(test, va->object, want->object);
+		KUNIT_EXPECT_EQ(test, va->offset, want->offset);
+		want++;
+	}
 	rcu_read_unlock();
-	KUNIT_EXPECT_EQ(test, mas.index, item->first);
-	KUNIT_EXPECT_EQ(test, mas.last, item->last);
+	KUNIT_EXPECT_EQ(test, want->object, 0);
 }
 
-static void expect_no_nodes(struct kunit *test, struct ma_state *mas)
+static void submit_and_run(struct kunit *test, unsigned long first, unsigned long last,
+			   unsigned long object, unsigned long offset)
 {
-	KUNIT_EXPECT_PTR_EQ(test, mas->sheaf, NULL);
-	KUNIT_EXPECT_PTR_EQ(test, mas->alloc, NULL);
+	struct foo_job job = { .first = first, .last = last };
+
+	if (object)
+		job.new = new_va(test, first, last, object, offset);
+	KUNIT_ASSERT_EQ(test, foo_prepare(test->priv, &job), 0);
+	foo_run(&job);
+	foo_finish(&job);
 }
 
-#define OTHERS	5000UL
-
-/* Others make the tree grow, from 10000 on. */
-static void others_store(struct kunit *test)
+static void doc_map(struct kunit *test)
 {
-	struct doc_test *t = test->priv;
-
-	for (unsigned long i = 0; i < OTHERS; i++)
-		KUNIT_EXPECT_EQ(test, 0, mtree_store(&t->foo.mt, 10000 + i,
-						     xa_mk_value(i), GFP_KERNEL));
+	submit_and_run(test, 0, 99, 1, 0);
+	submit_and_run(test, 100, 199, 2, 0);
+	submit_and_run(test, 50, 149, 3, 0);
+	expect_vas(test, (struct foo_va[]){
+		{ 0, 49, 1, 0 }, { 50, 149, 3, 0 }, { 150, 199, 2, 50 }, {}
+	});
+	submit_and_run(test, 60, 69, 4, 0);
+	expect_vas(test, (struct foo_va[]){
+		{ 0, 49, 1, 0 }, { 50, 59, 3, 0 }, { 60, 69, 4, 0 }, { 70, 149, 3, 20 },
+		{ 150, 199, 2, 50 }, {}
+	});
 }
 
-static void may_sleep(struct kunit *test)
+static void doc_unmap(struct kunit *test)
 {
-	static struct item items[] = { { 10, 19 }, { 30, 30 }, { 0, 99 } };
-	struct doc_test *t = test->priv;
-
-	for (int i = 0; i < ARRAY_SIZE(items); i++) {
-		KUNIT_EXPECT_EQ(test, 0, foo_store(&t->foo, &items[i]));
-		expect_item(test, &items[i]);
-	}
+	submit_and_run(test, 0, 99, 1, 0);
+	submit_and_run(test, 20, 29, 0, 0);
+	expect_vas(test, (struct foo_va[]){ { 0, 19, 1, 0 }, { 30, 99, 1, 30 }, {} });
+	submit_and_run(test, 10, ULONG_MAX, 0, 0);
+	expect_vas(test, (struct foo_va[]){ { 0, 9, 1, 0 }, {} });
 }
 
-static void external_lock(struct kunit *test)
+static void doc_merge(struct kunit *test)
 {
-	static struct item items[] = { { 0, 9 }, { 20, 29 }, { 10, 19 }, { 30, 39 } };
-	struct doc_test *t = test->priv;
-	struct foo *foo = &t->foo;
+	submit_and_run(test, 0, 99, 1, 0);
+	submit_and_run(test, 200, 299, 1, 200);
+	submit_and_run(test, 50, 199, 1, 50);
+	expect_vas(test, (struct foo_va[]){ { 0, 299, 1, 0 }, {} });
+	submit_and_run(test, 100, 199, 1, 100);
+	expect_vas(test, (struct foo_va[]){ { 0, 299, 1, 0 }, {} });
+}
+
+/* foo_prepare() gives back what it has, and so does foo_cancel(). */
+static void doc_cancel(struct kunit *test)
+{
+	struct foo_job job = { .new = new_va(test, 0, 99, 1, 0) };
+
+	KUNIT_ASSERT_EQ(test, foo_prepare(test->priv, &job), 0);
+	foo_cancel(&job);
+	job.new = new_va(test, 0, 99, 1, 0);
+	refuse_memory(CAN_REFUSE);
+	KUNIT_EXPECT_EQ(test, foo_prepare(test->priv, &job), CAN_REFUSE ? -ENOMEM : 0);
+	refuse_memory(false);
+	if (!CAN_REFUSE)
+		foo_cancel(&job);
+}
+
+/* Steps that unmap one mapping and cut another, and then the store for all of them */
+static void doc_steps(struct kunit *test)
+{
+	struct foo *foo = test->priv;
+	struct foo_va *a, *b, *next;
+
+	MA_STATE(mas, &foo->mt, 10, 49);
+
+	a = new_va(test, 10, 19, 1, 0);
+	b = new_va(test, 20, 99, 2, 0);
+	next = new_va(test, 50, 99, 2, 30);
+	KUNIT_ASSERT_EQ(test, foo_store(foo, a), 0);
+	KUNIT_ASSERT_EQ(test, foo_store(foo, b), 0);
+	KUNIT_ASSERT_EQ(test, mas_reserve(&mas, GFP_KERNEL), 0);
+	mas_lock(&mas);
+	foo_step(foo, a, XA_ZERO_ENTRY);
+	kfree_rcu(a, rcu);
+	foo_step(foo, b, next);
+	kfree_rcu(b, rcu);
+	KUNIT_EXPECT_EQ(test, mas_store_prealloc(&mas, NULL), 0);
+	mas_unlock(&mas);
+	mas_destroy(&mas);
+	expect_vas(test, (struct foo_va[]){ { 50, 99, 2, 30 }, {} });
+}
+
+static void doc_retire(struct kunit *test)
+{
+	struct foo *foo = test->priv;
+	struct foo_va *va = new_va(test, 10, 19, 1, 0);
+
+	KUNIT_ASSERT_EQ(test, foo_store(foo, va), 0);
+	KUNIT_ASSERT_EQ(test, foo_store(foo, new_va(test, 20, 29, 2, 0)), 0);
+	foo_retire(foo, va);
+	kfree_rcu(va, rcu);
+	KUNIT_EXPECT_PTR_EQ(test, mtree_load(&foo->mt, 10), NULL);
+	KUNIT_EXPECT_EQ(test, mtree_insert(&foo->mt, 10, foo, GFP_KERNEL), -EEXIST);
+	KUNIT_EXPECT_EQ(test, foo_reclaim(foo), 0);
+	expect_vas(test, (struct foo_va[]){ { 20, 29, 2, 0 }, {} });
+}
+
+static void doc_alloc(struct kunit *test)
+{
+	struct foo *foo = test->priv;
+	struct foo_va *a = new_va(test, 0, 0, 1, 0), *b = new_va(test, 0, 0, 2, 0);
+	struct foo_va none;
+
+	KUNIT_EXPECT_EQ(test, foo_alloc(foo, a, 100, 64), 0);
+	KUNIT_EXPECT_EQ(test, foo_alloc(foo, b, 464, 512), 0);
+	KUNIT_EXPECT_EQ(test, foo_alloc(foo, &none, 100, 512), -EBUSY);
+	expect_vas(test, (struct foo_va[]){ { 1024, 1123, 1, 0 }, { 1536, 1999, 2, 0 }, {} });
+}
+
+static int program(struct foo_va *va)
+{
+	return va->object ? 0 : -EBUSY;
+}
+
+static void doc_external(struct kunit *test)
+{
+	struct foo_va refused = {}, *a = new_va(test, 0, 9, 1, 0), *b = new_va(test, 10, 19, 2, 0);
+	struct foo *foo = test->priv;
+	struct ma_state mas;
 
 	foo_init_external(foo);
-	t->external = true;
-	for (int i = 0; i < 3; i++) {
-		KUNIT_EXPECT_EQ(test, 0, foo_store_external(foo, &items[i]));
-		mutex_lock(&foo->lock);
-		expect_item(test, &items[i]);
-		mutex_unlock(&foo->lock);
-	}
-	KUNIT_EXPECT_EQ(test, -ENOSPC, foo_store_external(foo, &items[3]));
-	KUNIT_EXPECT_PTR_EQ(test, mtree_load(&foo->mt, 30), NULL);
-}
-
-struct job_work {
-	struct work_struct work;
-	struct foo_job *job;
-};
-
-static void run_job(struct work_struct *work)
-{
-	foo_run(container_of(work, struct job_work, work)->job);
-}
-
-static void external_lock_later(struct kunit *test)
-{
-	static struct item items[] = { { 0, 9 }, { 5, 14 } };
-	struct foo_job job = { .item = &items[1] };
-	struct doc_test *t = test->priv;
-	struct foo *foo = &t->foo;
-
-	foo_init_external(foo);
-	t->external = true;
-	KUNIT_ASSERT_EQ(test, 0, foo_reserve(&job));
-	KUNIT_EXPECT_EQ(test, 0, foo_store_external(foo, &items[0]));
-	foo_run_external(foo, &job);
+	foo->program = program;
+	KUNIT_ASSERT_EQ(test, foo_reserve(&mas), 0);
+	KUNIT_EXPECT_EQ(test, foo_store_external(foo, a), 0);
+	KUNIT_EXPECT_EQ(test, foo_store_external(foo, &refused), -EBUSY);
+	foo_store_later(foo, &mas, b);
 	mutex_lock(&foo->lock);
-	expect_item(test, &items[1]);
+	expect_vas(test, (struct foo_va[]){ { 0, 9, 1, 0 }, { 10, 19, 2, 0 }, {} });
 	mutex_unlock(&foo->lock);
-	expect_no_nodes(test, &job.mas);
+	foo_destroy_external(foo);
+	foo_init(foo);
 }
 
-static void store_later(struct kunit *test)
+#ifdef __KERNEL__
+/* [irq] */
+/* In process context: MT_FLAGS_LOCK_IRQ only says how the lock is used. */
+static int foo_arm(struct foo *foo, struct ma_state *mas)
 {
-	static struct item items[] = { { 10, 19 }, { 5, 12000 }, { 20, 29 } };
-	struct foo_job jobs[ARRAY_SIZE(items)];
-	struct job_work other = { .job = &jobs[1] };
-	struct doc_test *t = test->priv;
-
-	for (int i = 0; i < ARRAY_SIZE(jobs); i++)
-		jobs[i].item = &items[i];
-	KUNIT_ASSERT_EQ(test, 0, foo_prepare_all(&t->foo, jobs, ARRAY_SIZE(jobs)));
-	others_store(test);
-	foo_run(&jobs[0]);
-	expect_item(test, &items[0]);
-
-	INIT_WORK_ONSTACK(&other.work, run_job);
-	schedule_work(&other.work);
-	flush_work(&other.work);
-	destroy_work_on_stack(&other.work);
-	expect_item(test, &items[1]);
-
-	KUNIT_EXPECT_PTR_NE(test, jobs[2].mas.sheaf, NULL);
-	foo_cancel(&jobs[2]);
-	for (int i = 0; i < ARRAY_SIZE(jobs); i++)
-		expect_no_nodes(test, &jobs[i].mas);
-	expect_item(test, &items[1]);
+	mt_init_flags(&foo->mt, MT_FLAGS_USE_RCU | MT_FLAGS_LOCK_IRQ);
+	mas_init(mas, &foo->mt, 0);
+	return mas_reserve(mas, GFP_KERNEL);
 }
 
-static void split_in_three(struct kunit *test)
+/* In the interrupt; one reservation is enough for one store. */
+static void foo_interrupt(struct ma_state *mas, struct foo_va *va)
 {
-	static struct item old = { 0, 9999 }, middle = { 200, 299 };
-	static struct item first = { 0, 49 }, whole = { 50, 199 }, gap = { 9990, 10005 };
-	static struct item left, right, left2, right2;
-	struct doc_test *t = test->priv;
-	struct foo_job job = { .item = &middle, .left = &left, .right = &right };
-
-	KUNIT_ASSERT_EQ(test, 0, foo_store(&t->foo, &old));
-	KUNIT_ASSERT_EQ(test, 0, foo_prepare(&t->foo, &job));
-	others_store(test);
-	KUNIT_EXPECT_PTR_EQ(test, foo_split(&job), &old);
-	expect_no_nodes(test, &job.mas);
-	KUNIT_EXPECT_PTR_EQ(test, job.left, NULL);
-	KUNIT_EXPECT_PTR_EQ(test, job.right, NULL);
-	KUNIT_EXPECT_EQ(test, left.first, 0);
-	KUNIT_EXPECT_EQ(test, right.last, 9999);
-	expect_item(test, &middle);
-	expect_item(test, &left);
-	expect_item(test, &right);
-
-	/* With nothing left of the old one on one side, and on both */
-	job = (struct foo_job){ .item = &first, .left = &left2, .right = &right2 };
-	KUNIT_ASSERT_EQ(test, 0, foo_prepare(&t->foo, &job));
-	KUNIT_EXPECT_PTR_EQ(test, foo_split(&job), &left);
-	KUNIT_EXPECT_PTR_EQ(test, job.left, &left2);
-	KUNIT_EXPECT_PTR_EQ(test, job.right, NULL);
-	expect_item(test, &first);
-	expect_item(test, &right2);
-	job.item = &whole;
-	KUNIT_ASSERT_EQ(test, 0, foo_prepare(&t->foo, &job));
-	KUNIT_EXPECT_PTR_EQ(test, foo_split(&job), &right2);
-	expect_item(test, &first);
-	expect_item(test, &whole);
-	expect_item(test, &middle);
-
-	/* Where it does not fit */
-	job.item = &gap;
-	KUNIT_ASSERT_EQ(test, 0, foo_prepare(&t->foo, &job));
-	KUNIT_EXPECT_PTR_EQ(test, foo_split(&job), NULL);
-	expect_no_nodes(test, &job.mas);
-	expect_item(test, &right);
+	mas_lock(mas);
+	mas_set_range(mas, va->first, va->last);
+	WARN_ON_ONCE(mas_store_prealloc(mas, va));
+	mas_unlock(mas);
 }
 
-static void empty_range(struct kunit *test)
+/* In process context, once no more interrupts can arrive */
+static void foo_disarm(struct foo *foo, struct ma_state *mas)
 {
-	static struct item used = { 200, 299 }, items[3], none;
-	struct doc_test *t = test->priv;
-	struct foo *foo = &t->foo;
+	unsigned long flags;
 
-	KUNIT_ASSERT_EQ(test, 0, foo_store(foo, &used));
-	others_store(test);
-	KUNIT_EXPECT_EQ(test, 0, foo_alloc(foo, &items[0], 60));
-	KUNIT_EXPECT_EQ(test, items[0].first, FOO_MIN);
-	KUNIT_EXPECT_EQ(test, 0, foo_alloc(foo, &items[1], 60));
-	KUNIT_EXPECT_EQ(test, items[1].first, 300);
-	KUNIT_EXPECT_EQ(test, 0, foo_alloc(foo, &items[2], 740));
-	KUNIT_EXPECT_EQ(test, items[2].last, FOO_MAX);
-	KUNIT_EXPECT_EQ(test, -EBUSY, foo_alloc(foo, &none, 41));
-	for (int i = 0; i < ARRAY_SIZE(items); i++)
-		expect_item(test, &items[i]);
-	expect_item(test, &used);
+	mas_destroy(mas);
+	mas_lock_irqsave(mas, flags);
+	__mt_destroy(&foo->mt);
+	mas_unlock_irqrestore(mas, flags);
 }
+
+/* [irq end] */
 
 struct interrupt {
 	struct hrtimer timer;
-	struct completion done;
-	struct foo *foo;
-	struct item item;
+	struct ma_state mas;
+	struct foo_va va;
 };
 
 static enum hrtimer_restart interrupt_comes(struct hrtimer *timer)
 {
 	struct interrupt *i = container_of(timer, struct interrupt, timer);
 
-	foo_interrupt(i->foo, &i->item);
-	complete(&i->done);
+	foo_interrupt(&i->mas, &i->va);
 	return HRTIMER_NORESTART;
 }
 
-static void store_in_interrupt(struct kunit *test)
+static void doc_interrupt(struct kunit *test)
 {
-	static struct interrupt i = { .item = { 5, 2000 } };
+	static struct interrupt i = { .va = { 5, 2000 } };
 	static struct lock_class_key irq_lock;
-	struct doc_test *t = test->priv;
-	struct foo *foo = &t->foo;
-	unsigned long flags;
-
-	MA_STATE(mas, &foo->mt, 0, 0);
+	struct foo *foo = test->priv;
 
 	if (IS_ENABLED(CONFIG_PREEMPT_RT))
 		kunit_skip(test, "the lock cannot be taken there with PREEMPT_RT");
 
-	mt_init_flags(&foo->mt, MT_FLAGS_USE_RCU | MT_FLAGS_LOCK_IRQ);
+	KUNIT_ASSERT_EQ(test, foo_arm(foo, &i.mas), 0);
 	/* For lockdep, the trees of this file would all have the same lock. */
 	lockdep_set_class(&foo->mt.ma_lock, &irq_lock);
-	mas_lock_irqsave(&mas, flags);
-	for (unsigned long n = 0; n < 100; n++) {
-		mas_set(&mas, n * 10);
-		KUNIT_EXPECT_EQ(test, 0, mas_store_gfp(&mas, xa_mk_value(n),
-						       GFP_NOWAIT));
-	}
-	mas_unlock_irqrestore(&mas, flags);
-
-	KUNIT_ASSERT_EQ(test, 0, foo_arm(foo));
-	i.foo = foo;
-	init_completion(&i.done);
 	hrtimer_setup(&i.timer, interrupt_comes, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
 	hrtimer_start(&i.timer, us_to_ktime(100), HRTIMER_MODE_REL);
-	wait_for_completion(&i.done);
-	hrtimer_cancel(&i.timer);
-	expect_item(test, &i.item);
-	foo_disarm(foo);
-	expect_no_nodes(test, &foo->mas);
-
-	mas_lock_irqsave(&mas, flags);
-	__mt_destroy(&foo->mt);
-	mas_unlock_irqrestore(&mas, flags);
+	while (hrtimer_active(&i.timer))
+		msleep(20);
+	KUNIT_EXPECT_PTR_EQ(test, mtree_load(&foo->mt, 1000), &i.va);
+	foo_disarm(foo, &i.mas);
+	foo_init(foo);
 }
+#endif
 
-static int doc_test_init(struct kunit *test)
+static unsigned long complaints_before;
+
+static int doc_init(struct kunit *test)
 {
-	struct doc_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	struct foo *foo = kunit_kzalloc(test, sizeof(*foo), GFP_KERNEL);
 
-	KUNIT_ASSERT_NOT_NULL(test, t);
-	mt_init_flags(&t->foo.mt, MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU);
-	t->locks = debug_locks;
-	t->taints = get_taint();
-	test->priv = t;
+	KUNIT_ASSERT_NOT_NULL(test, foo);
+	foo_init(foo);
+	complaints_before = complaints();
+	test->priv = foo;
 	return 0;
 }
 
-static void doc_test_exit(struct kunit *test)
+static void doc_exit(struct kunit *test)
 {
-	struct doc_test *t = test->priv;
-
-	if (!t)
+	if (!test->priv)
 		return;
 
+	foo_destroy(test->priv);
 	/* No WARN_ON_ONCE() of an example, and nothing from lockdep */
-	KUNIT_EXPECT_EQ(test, debug_locks, t->locks);
-	KUNIT_EXPECT_EQ(test, get_taint() & BIT(TAINT_WARN),
-			t->taints & BIT(TAINT_WARN));
-	if (t->external) {
-		mutex_lock(&t->foo.lock);
-		__mt_destroy(&t->foo.mt);
-		mutex_unlock(&t->foo.lock);
-	} else if (!mtree_empty(&t->foo.mt)) {
-		mtree_destroy(&t->foo.mt);
-	}
+	KUNIT_EXPECT_EQ(test, complaints(), complaints_before);
+	expect_no_nodes(test);
 }
 
 static struct kunit_case doc_cases[] = {
-	KUNIT_CASE(may_sleep),
-	KUNIT_CASE(external_lock),
-	KUNIT_CASE(external_lock_later),
-	KUNIT_CASE(store_later),
-	KUNIT_CASE(split_in_three),
-	KUNIT_CASE(empty_range),
-	KUNIT_CASE(store_in_interrupt),
+	KUNIT_CASE(doc_map),
+	KUNIT_CASE(doc_unmap),
+	KUNIT_CASE(doc_merge),
+	KUNIT_CASE(doc_cancel),
+	KUNIT_CASE(doc_steps),
+	KUNIT_CASE(doc_retire),
+	KUNIT_CASE(doc_alloc),
+	KUNIT_CASE(doc_external),
+#ifdef __KERNEL__
+	KUNIT_CASE(doc_interrupt),
+#endif
 	{}
 };
 
 static struct kunit_suite doc_suite = {
 	.name = "maple_doc",
-	.init = doc_test_init,
-	.exit = doc_test_exit,
+	.init = doc_init,
+	.exit = doc_exit,
 	.test_cases = doc_cases,
 };
 
-kunit_test_suite(doc_suite);
+kunit_test_suites(&doc_suite);
 
 MODULE_DESCRIPTION("Examples of the documentation of the maple tree");
 MODULE_LICENSE("GPL");

@@ -1,1452 +1,1017 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit tests of maple tree preallocation: one test for each thing that the
- * kernel-doc of mas_preallocate() and mas_store_prealloc() promises.
+ * The specification of maple tree preallocation: a test for each thing that the
+ * kernel-doc of mas_preallocate(), mas_reserve() and mas_store_prealloc() promises.
  *
- * The tree of a test is compared with a second one, in which the same stores
- * were made by mtree_store_range(), without a reservation.
+ * It is also built for user space, as tools/testing/radix-tree/maple-prealloc.  There,
+ * all allocations fail during a store, and no node may be left at the end of a test.
+ *
+ * What is stored in the tree is also stored in a second one, by mtree_store_range(),
+ * which does not preallocate, and the two are compared.
  */
 #include <kunit/test.h>
 
-#include <linux/completion.h>
+#ifdef __KERNEL__
 #include <linux/debug_locks.h>
-#include <linux/delay.h>
 #include <linux/dma-fence.h>
-#include <linux/kthread.h>
 #include <linux/maple_tree.h>
+#include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/panic.h>
 #include <linux/rcupdate.h>
-#include <linux/slab.h>
+#include <linux/workqueue.h>
 
-#include "../../mm/slab.h"	/* get_slabinfo() */
+/* Only user space can make all allocations of a thread fail, and count nodes. */
+#define CAN_REFUSE	false
+static void refuse_memory(bool refuse) { }
+static void allow_memory(void) { }
+static void expect_no_nodes(struct kunit *test) { }
+static void wait_for_rcu(void) { synchronize_rcu(); }
 
-struct prealloc_test {
+/* Has lockdep or a WARN_ON() complained? */
+static unsigned long complaints(void)
+{
+	return !debug_locks + test_taint(TAINT_WARN);
+}
+
+static void expect_lock_assertion(struct kunit *test, struct ma_state *mas)
+{
+	if (!IS_ENABLED(CONFIG_LOCKDEP) || !debug_locks)
+		kunit_skip(test, "needs lockdep");
+
+	kunit_warning_suppress(test) {
+		/* Without nodes, and as a reader: only the lock is missing. */
+		rcu_read_lock();
+		KUNIT_EXPECT_EQ(test, mas_store_prealloc(mas, NULL), -ENOMEM);
+		rcu_read_unlock();
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+	}
+}
+#endif
+
+struct prealloc {
 	struct maple_tree mt;
 	struct maple_tree expected;
-	struct mutex lock;	/* of @mt, when it is an external one */
-	int locks;
-	unsigned long taints;
+	struct ma_state mas;		/* of @mt */
+	struct mutex mutex;		/* the external lock of @mt */
+	bool reserve;			/* by mas_reserve() */
+	unsigned long complaints;	/* before the test */
 };
 
-static const struct tree_kind {
+static const struct prealloc_kind {
 	const char *name;
 	unsigned int flags;
-} tree_kinds[] = {
+	bool reserve;
+} any_kinds[] = {
 	{ "regular", 0 },
 	{ "allocation", MT_FLAGS_ALLOC_RANGE },
 	{ "regular, RCU", MT_FLAGS_USE_RCU },
 	{ "allocation, RCU", MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU },
+	{ "mas_reserve()", 0, true },
+	{ "mas_reserve(), allocation, RCU", MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU, true },
+	{ "external lock", MT_FLAGS_LOCK_EXTERN, true },
+	{ "external lock, allocation, RCU",
+	  MT_FLAGS_LOCK_EXTERN | MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU, true },
+}, exact_kinds[] = {
+	{ "regular", MT_FLAGS_LOCK_EXTERN },
+	{ "allocation", MT_FLAGS_LOCK_EXTERN | MT_FLAGS_ALLOC_RANGE },
+	{ "regular, RCU", MT_FLAGS_LOCK_EXTERN | MT_FLAGS_USE_RCU },
+	{ "allocation, RCU", MT_FLAGS_LOCK_EXTERN | MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU },
 };
 
-KUNIT_ARRAY_PARAM_DESC(tree_kind, tree_kinds, name);
-
-/* Those that track gaps */
-static const struct tree_kind alloc_kinds[] = {
-	{ "allocation", MT_FLAGS_ALLOC_RANGE },
-	{ "allocation, RCU", MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU },
-};
-
-KUNIT_ARRAY_PARAM_DESC(alloc_kind, alloc_kinds, name);
+KUNIT_ARRAY_PARAM_DESC(any, any_kinds, name);
+KUNIT_ARRAY_PARAM_DESC(exact, exact_kinds, name);
 
 static void *entry(unsigned long v)
 {
 	return xa_mk_value(v);
 }
 
-static unsigned long nodes_reserved(struct ma_state *mas)
+static void lock(struct kunit *test)
 {
-	return (mas->sheaf ? kmem_cache_sheaf_size(mas->sheaf) : 0) +
-	       (mas->alloc ? 1 : 0);
+	struct prealloc *p = test->priv;
+
+	if (mt_external_lock(&p->mt))
+		mutex_lock(&p->mutex);
+	else
+		mtree_lock(&p->mt);
 }
 
-/* @mt holds what it should. */
+static void unlock(struct kunit *test)
+{
+	struct prealloc *p = test->priv;
+
+	if (mt_external_lock(&p->mt))
+		mutex_unlock(&p->mutex);
+	else
+		mtree_unlock(&p->mt);
+}
+
+static void expected_store(struct kunit *test, unsigned long index, unsigned long last, void *value)
+{
+	struct prealloc *p = test->priv;
+
+	KUNIT_EXPECT_EQ(test, mtree_store_range(&p->expected, index, last, value, GFP_KERNEL), 0);
+}
+
+/* The tree is valid, and holds what it should. */
 static void expect_tree(struct kunit *test)
 {
-	struct prealloc_test *t = test->priv;
+	struct prealloc *p = test->priv;
 	void *have, *want;
 
-	MA_STATE(have_mas, &t->mt, 0, 0);
-	MA_STATE(want_mas, &t->expected, 0, 0);
+	MA_STATE(want_mas, &p->expected, 0, 0);
+	MA_STATE(mas, &p->mt, 0, 0);
 
+	lock(test);
+#ifdef CONFIG_DEBUG_MAPLE_TREE
+	mt_validate(&p->mt);
+#endif
 	rcu_read_lock();
 	do {
-		have = mas_find(&have_mas, ULONG_MAX);
+		have = mas_find(&mas, ULONG_MAX);
 		want = mas_find(&want_mas, ULONG_MAX);
-	} while (have && have == want && have_mas.index == want_mas.index &&
-		 have_mas.last == want_mas.last);
+	} while (have && have == want && mas.index == want_mas.index && mas.last == want_mas.last);
 	rcu_read_unlock();
-	KUNIT_EXPECT_TRUE_MSG(test, !have && !want,
-			      "%lu in [%lu, %lu], should be %lu in [%lu, %lu]\n",
-			      xa_to_value(have), have_mas.index, have_mas.last,
-			      xa_to_value(want), want_mas.index, want_mas.last);
-
-#ifdef CONFIG_DEBUG_MAPLE_TREE
-	if (mt_external_lock(&t->mt)) {
-		mt_validate(&t->mt);
-	} else {
-		mtree_lock(&t->mt);
-		mt_validate(&t->mt);
-		mtree_unlock(&t->mt);
-	}
-#endif
-}
-
-static void expected_store(struct kunit *test, unsigned long index,
-			   unsigned long last, void *value)
-{
-	struct prealloc_test *t = test->priv;
-
-	KUNIT_EXPECT_EQ(test, 0, mtree_store_range(&t->expected, index, last,
-						   value, GFP_KERNEL));
+	unlock(test);
+	KUNIT_EXPECT_PTR_EQ_MSG(test, have, want, "in [%lx, %lx], should be in [%lx, %lx]\n",
+				mas.index, mas.last, want_mas.index, want_mas.last);
+	KUNIT_EXPECT_PTR_EQ(test, have, NULL);
 }
 
 /* Others change the tree. */
-static void other_store(struct kunit *test, unsigned long index,
-			unsigned long last, void *value)
+static void other_store(struct kunit *test, unsigned long index, unsigned long last, void *value)
 {
-	struct prealloc_test *t = test->priv;
+	struct prealloc *p = test->priv;
+	int ret;
 
-	MA_STATE(mas, &t->mt, index, last);
+	MA_STATE(mas, &p->mt, index, last);
 
-	if (mt_external_lock(&t->mt))
-		KUNIT_EXPECT_EQ(test, 0, mas_store_gfp(&mas, value, GFP_KERNEL));
-	else
-		KUNIT_EXPECT_EQ(test, 0, mtree_store_range(&t->mt, index, last,
-							   value, GFP_KERNEL));
+	lock(test);
+	ret = mas_store_gfp(&mas, value, GFP_KERNEL);
+	unlock(test);
+	KUNIT_EXPECT_EQ(test, ret, 0);
 	expected_store(test, index, last, value);
 }
 
-#define GROWN	50000UL		/* All that grow() stores is below. */
+/* The entries of grow() are below this, without gaps: most stores split a node. */
+#define GROWN	50000UL
 
 static void grow(struct kunit *test, unsigned long n)
 {
-	unsigned long i, index;
+	for (unsigned long i = 0; i < n; i++) {
+		unsigned long index = i * 7919 % (GROWN - 5);
 
-	for (i = 0; i < n; i++) {
-		index = i * 7919 % (GROWN - 5);
 		other_store(test, index, index + i % 6, entry(i));
 		cond_resched();
 	}
 }
 
-static void destroy(struct kunit *test)
+static void erase_all(struct kunit *test, unsigned long n)
 {
-	struct prealloc_test *t = test->priv;
+	struct prealloc *p = test->priv;
+	unsigned long index = 0;
 
-	mtree_destroy(&t->mt);
-	mtree_destroy(&t->expected);
+	grow(test, n);
+	while (mt_find(&p->mt, &index, ULONG_MAX)) {
+		MA_STATE(mas, &p->mt, index - 1, index - 1);
+
+		lock(test);
+		mas_erase(&mas);
+		unlock(test);
+		mtree_erase(&p->expected, index - 1);
+		cond_resched();
+	}
 }
 
-static int store_prealloc(struct ma_state *mas, void *value)
+static void empty(struct kunit *test, unsigned long n)
 {
+	grow(test, n);
+	other_store(test, 0, ULONG_MAX, NULL);
+}
+
+static void fill(struct kunit *test, unsigned long n)
+{
+	grow(test, n);
+	other_store(test, 0, ULONG_MAX, entry(n));
+}
+
+static void leave_root(struct kunit *test, unsigned long n)
+{
+	empty(test, n);
+	other_store(test, 0, 0, entry(n));
+}
+
+static void destroy(struct kunit *test)
+{
+	struct prealloc *p = test->priv;
+
+	lock(test);
+	__mt_destroy(&p->mt);
+	unlock(test);
+	mtree_destroy(&p->expected);
+}
+
+/* The nodes of the old tree are freed. */
+static void rebuild(struct kunit *test, unsigned long n)
+{
+	grow(test, n);
+	destroy(test);
+	wait_for_rcu();
+	grow(test, n);
+}
+
+static int reserve(struct kunit *test, gfp_t gfp)
+{
+	struct prealloc *p = test->priv;
+
+	return p->reserve ? mas_reserve(&p->mas, gfp) : mas_preallocate(&p->mas, NULL, gfp);
+}
+
+/* The lock is held, and nothing is allocated. */
+static int store(struct kunit *test, void *value)
+{
+	struct prealloc *p = test->priv;
 	int ret;
 
-	mas_lock(mas);
-	ret = mas_store_prealloc(mas, value);
-	mas_unlock(mas);
+	lock(test);
+	refuse_memory(true);
+	ret = mas_store_prealloc(&p->mas, value);
+	refuse_memory(false);
+	unlock(test);
 	return ret;
 }
 
-/* It is stored, nothing else has changed, and no node is left in @mas. */
-static void expect_stored(struct kunit *test, struct ma_state *mas, void *value)
+/* It is stored, and nothing else has changed. */
+static void expect_stored(struct kunit *test, void *value)
 {
-	unsigned long index = mas->index, last = mas->last;
-	int ret = store_prealloc(mas, value);
+	struct prealloc *p = test->priv;
+	unsigned long index = p->mas.index, last = p->mas.last;
 
-	KUNIT_EXPECT_EQ_MSG(test, ret, 0, "[%lu, %lu]\n", index, last);
-	KUNIT_EXPECT_EQ(test, nodes_reserved(mas), 0);
+	KUNIT_EXPECT_EQ_MSG(test, store(test, value), 0, "[%lx, %lx]", index, last);
 	expected_store(test, index, last, value);
 	expect_tree(test);
 }
 
-/* It fails, and tree, range and nodes are what they were. */
-static void expect_failed(struct kunit *test, struct ma_state *mas, void *value,
-			  int error)
+/* It fails, the tree and the range are what they were, and the state is reset. */
+static void expect_failed(struct kunit *test, void *value, int error)
 {
-	unsigned long index = mas->index, last = mas->last;
-	unsigned long nodes = nodes_reserved(mas);
+	struct prealloc *p = test->priv;
+	unsigned long index = p->mas.index, last = p->mas.last;
 
-	KUNIT_EXPECT_EQ(test, store_prealloc(mas, value), error);
-	KUNIT_EXPECT_EQ(test, mas->index, index);
-	KUNIT_EXPECT_EQ(test, mas->last, last);
-	KUNIT_EXPECT_EQ(test, nodes_reserved(mas), nodes);
+	KUNIT_EXPECT_EQ(test, store(test, value), error);
+	KUNIT_EXPECT_EQ(test, p->mas.index, index);
+	KUNIT_EXPECT_EQ(test, p->mas.last, last);
+	KUNIT_EXPECT_TRUE(test, p->mas.status == ma_start);
 	expect_tree(test);
 }
 
-static void reserve(struct kunit *test, struct ma_state *mas, void *value)
+/* A store over so many entries needs nodes. */
+static void set_large_store(struct kunit *test)
 {
-	KUNIT_ASSERT_EQ(test, mas_preallocate(mas, value, GFP_KERNEL), 0);
+	struct prealloc *p = test->priv;
+
+	grow(test, 1000);
+	mas_set_range(&p->mas, 1234, 41234);
 }
 
-/*
- * Memory is short: the next allocation of this task that may not sleep fails,
- * and only that one.
- */
-static void fail_next_alloc(bool fail)
+/* One reservation is enough for one store, whatever others do in between. */
+static void holds(struct kunit *test)
 {
-#ifdef CONFIG_FAILSLAB
-	WRITE_ONCE(current->fail_nth, fail);
-#endif
-}
+	static void (*const changes[])(struct kunit *test, unsigned long n) = {
+		grow, erase_all, empty, fill, leave_root, rebuild,
+	};
+	static const unsigned long counts[] = { 0, 1, 50, 3000 };
+	struct prealloc *p = test->priv;
 
-static int preallocate_failing(struct ma_state *mas)
-{
-	int ret;
-
-	fail_next_alloc(true);
-	ret = mas_preallocate(mas, NULL, GFP_NOWAIT);
-	fail_next_alloc(false);
-	return ret;
-}
-
-/*
- * A reservation is a sheaf, which needs no allocation as long as SLUB has one.
- * It keeps less than this for a CPU and its node.
- */
-#define HOARD	64
-
-/* With @hoard, there is no sheaf left on this CPU, on which the task stays. */
-static void hoard_sheaves(struct kunit *test, struct ma_state *hoard)
-{
-	struct prealloc_test *t = test->priv;
-	int i;
-
-	for (i = 0; i < HOARD; i++)
-		mas_init(&hoard[i], &t->mt, 0);
-	/* Nodes that are freed later would make up new ones. */
-	kvfree_rcu_barrier();
-	migrate_disable();
-	for (i = 0; i < HOARD && !preallocate_failing(&hoard[i]); i++)
-		;
-	KUNIT_EXPECT_LT(test, i, HOARD);
-}
-
-static void drop_hoard(struct ma_state *hoard)
-{
-	migrate_enable();
-	for (int i = 0; i < HOARD; i++)
-		mas_destroy(&hoard[i]);
-}
-
-static struct ma_state *alloc_hoard(struct kunit *test)
-{
-	struct ma_state *hoard;
-
-	if (!IS_ENABLED(CONFIG_FAILSLAB))
-		kunit_skip(test, "needs CONFIG_FAILSLAB");
-
-	hoard = kunit_kcalloc(test, HOARD, sizeof(*hoard), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, hoard);
-	return hoard;
-}
-
-/* A reservation is enough for the store. */
-static void store_succeeds(struct kunit *test)
-{
-	struct prealloc_test *t = test->priv;
-
-	MA_STATE(mas, &t->mt, 10, 20);
-
-	reserve(test, &mas, entry(1));
-	expect_stored(test, &mas, entry(1));
-}
-
-/* It is enough when others have made the tree grow from nothing. */
-static void holds_when_grown(struct kunit *test)
-{
-	struct prealloc_test *t = test->priv;
-
-	MA_STATE(mas, &t->mt, 1234, 41234);
-
-	reserve(test, &mas, entry(1));
-	grow(test, 3000);
-	expect_stored(test, &mas, entry(1));
-}
-
-/* It is enough when others have erased everything, entry by entry. */
-static void holds_when_erased(struct kunit *test)
-{
-	struct prealloc_test *t = test->priv;
-	unsigned long i;
-
-	MA_STATE(mas, &t->mt, 1234, 41234);
-
-	grow(test, 3000);
-	reserve(test, &mas, entry(1));
-	for (i = 0; mt_find(&t->mt, &i, ULONG_MAX); cond_resched()) {
-		mtree_erase(&t->mt, i - 1);
-		mtree_erase(&t->expected, i - 1);
+	for (int i = 0; i < ARRAY_SIZE(changes) * ARRAY_SIZE(counts); i++) {
+		destroy(test);
+		KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+		changes[i / ARRAY_SIZE(counts)](test, counts[i % ARRAY_SIZE(counts)]);
+		mas_set_range(&p->mas, 1234, 41234);
+		expect_stored(test, entry(i));
 	}
-	KUNIT_EXPECT_TRUE(test, mtree_empty(&t->mt));
-	expect_stored(test, &mas, entry(1));
 }
 
-/* It is enough when others have put one entry in place of all. */
-static void holds_when_overwritten(struct kunit *test)
-{
-	struct prealloc_test *t = test->priv;
-
-	MA_STATE(mas, &t->mt, 1234, 41234);
-
-	grow(test, 3000);
-	reserve(test, &mas, entry(1));
-	other_store(test, 0, ULONG_MAX, entry(2));
-	expect_stored(test, &mas, entry(1));
-}
-
-/* It is enough when the tree has been destroyed and built again. */
-static void holds_when_rebuilt(struct kunit *test)
-{
-	struct prealloc_test *t = test->priv;
-
-	MA_STATE(mas, &t->mt, 1234, 41234);
-
-	grow(test, 100);
-	reserve(test, &mas, entry(1));
-	destroy(test);
-	grow(test, 3000);
-	expect_stored(test, &mas, entry(1));
-}
-
-static const struct {
-	unsigned long index;
-	unsigned long last;
-	bool null;
-} stores[] = {
-	{ 0, 0 },
-	{ 0, 0, true },
-	{ 20, 30 },
-	{ 20, 30, true },
-	{ 0, 40000 },
-	{ 0, 40000, true },
-	{ 33333, ULONG_MAX },
-	{ 1, ULONG_MAX - 1, true },
-	{ ULONG_MAX, ULONG_MAX },
-	{ ULONG_MAX, ULONG_MAX, true },
-	{ 0, ULONG_MAX },
-	{ 0, ULONG_MAX, true },
-};
-
-/* Range and entry may change after the reservation. */
+/* Any range and any entry may be stored, in a tree of any size. */
 static void holds_for_any_store(struct kunit *test)
 {
-	struct prealloc_test *t = test->priv;
+	static const struct {
+		unsigned long index, last, entry;
+	} stores[] = {
+		/* The root holds some entries, but no others, by their lowest bits. */
+		{ 0, 0, 0x1001 }, { 0, 0, 0x1002 }, { 0, 0, 0x1003 }, { 0, 0, 0x1004 }, { 0, 0, 0 },
+		{ 20, 30, 0x1001 }, { 20, 30, 0 }, { 7, 40000, 0x1001 }, { 7, 40000, 0 },
+		{ 33333, ULONG_MAX, 0x1001 }, { 1, ULONG_MAX - 1, 0 },
+		{ ULONG_MAX, ULONG_MAX, 0x1001 }, { ULONG_MAX, ULONG_MAX, 0 },
+		{ 0, ULONG_MAX, 0x1001 }, { 0, ULONG_MAX, 0 },
+	};
+	static const unsigned long counts[] = { 0, 1, 200 };
+	struct prealloc *p = test->priv;
 
-	MA_STATE(mas, &t->mt, 0, 0);
-
-	for (int i = 0; i < ARRAY_SIZE(stores); i++) {
-		mas_set(&mas, 5);
-		reserve(test, &mas, NULL);
-		grow(test, 300);
-		mas_set_range(&mas, stores[i].index, stores[i].last);
-		expect_stored(test, &mas, stores[i].null ? NULL : entry(i));
+	for (int i = 0; i < ARRAY_SIZE(stores) * ARRAY_SIZE(counts); i++) {
+		destroy(test);
+		KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+		grow(test, counts[i / ARRAY_SIZE(stores)]);
+		p->mas.index = stores[i % ARRAY_SIZE(stores)].index;
+		p->mas.last = stores[i % ARRAY_SIZE(stores)].last;
+		expect_stored(test, (void *)stores[i % ARRAY_SIZE(stores)].entry);
 	}
 }
 
-/* Where a state may have been left: called under the lock */
-static void move_walk(struct ma_state *mas)
+static void at_walk(struct ma_state *mas)
 {
 	mas_set(mas, 42);
 	mas_walk(mas);
 }
 
-static void move_find(struct ma_state *mas)
-{
-	mas_set(mas, 42);
-	mas_find(mas, ULONG_MAX);
-}
-
-static void move_next(struct ma_state *mas)
+static void at_end(struct ma_state *mas)
 {
 	mas_set(mas, 42);
 	while (mas_next(mas, ULONG_MAX))
 		;
 }
 
-static void move_prev(struct ma_state *mas)
+static void at_start(struct ma_state *mas)
 {
 	mas_set(mas, 42);
 	while (mas_prev(mas, 0))
 		;
 }
 
-static void move_pause(struct ma_state *mas)
+static void at_pause(struct ma_state *mas)
 {
-	move_find(mas);
+	at_walk(mas);
 	mas_pause(mas);
 }
 
-static void move_empty_area(struct ma_state *mas)
+static void at_gap(struct ma_state *mas)
 {
 	mas_reset(mas);
-	WARN_ON(mas_empty_area(mas, 0, ULONG_MAX, 100));
+	mas_empty_area_rev(mas, 0, ULONG_MAX, 100);
 }
 
-static void move_empty_area_rev(struct ma_state *mas)
+static void at_error(struct ma_state *mas)
 {
 	mas_reset(mas);
-	WARN_ON(mas_empty_area_rev(mas, 0, ULONG_MAX, 100));
+	mas_empty_area(mas, 0, GROWN, GROWN);
 }
 
-static void move_no_area(struct ma_state *mas)
+/* The state may be anywhere, also at a node that has been freed. */
+static void holds_for_any_state(struct kunit *test)
 {
-	mas_reset(mas);
-	WARN_ON(mas_empty_area(mas, 0, ULONG_MAX, ULONG_MAX) != -EBUSY);
-}
+	static void (*const moves[])(struct ma_state *mas) = {
+		at_walk, at_end, at_start, at_pause, at_gap, at_error,
+	};
+	struct prealloc *p = test->priv;
+	int nr = p->mt.ma_flags & MT_FLAGS_ALLOC_RANGE ? ARRAY_SIZE(moves) : 4;
 
-static const struct {
-	const char *name;
-	void (*move)(struct ma_state *mas);
-	bool alloc;		/* Allocation trees only */
-} moves[] = {
-	{ "mas_walk()", move_walk },
-	{ "mas_find()", move_find },
-	{ "mas_next() to the end", move_next },
-	{ "mas_prev() to the start", move_prev },
-	{ "mas_pause()", move_pause },
-	{ "mas_empty_area()", move_empty_area, true },
-	{ "mas_empty_area_rev()", move_empty_area_rev, true },
-	{ "mas_empty_area(), none", move_no_area, true },
-};
-
-/* The state may be moved after the reservation, and its node be freed. */
-static void holds_when_moved(struct kunit *test)
-{
-	struct prealloc_test *t = test->priv;
-
-	for (int i = 0; i < ARRAY_SIZE(moves); i++) {
-		MA_STATE(mas, &t->mt, 0, 0);
-
-		if (moves[i].alloc && !(t->mt.ma_flags & MT_FLAGS_ALLOC_RANGE))
-			continue;
-
-		kunit_info(test, "%s\n", moves[i].name);
-		destroy(test);
+	/* Reserved before the move, and after it */
+	for (int i = 0; i < 2 * nr; i++) {
 		grow(test, 50);
-		reserve(test, &mas, entry(i));
-		mas_lock(&mas);
-		moves[i].move(&mas);
-		mas_unlock(&mas);
-		destroy(test);
-		kvfree_rcu_barrier();
-		grow(test, 1000);
-		/* Not by mas_set_range(), which would reset it. */
-		mas.index = 1234;
-		mas.last = 41234;
-		expect_stored(test, &mas, entry(i));
+		KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+		lock(test);
+		moves[i / 2](&p->mas);
+		unlock(test);
+		rebuild(test, 500);
+		if (i % 2)
+			KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+		/* Not by mas_set_range(), which would reset it */
+		p->mas.index = 1234;
+		p->mas.last = 41234;
+		expect_stored(test, entry(i));
 	}
 }
 
-/* After the store the state is at the entry. */
+/* On success, the state is at the entry. */
 static void state_is_at_entry(struct kunit *test)
 {
-	struct prealloc_test *t = test->priv;
-	struct ma_state stored;
-	void *next;
-	int ret;
+	struct prealloc *p = test->priv;
 
-	MA_STATE(mas, &t->mt, 10, 20);
-
-	other_store(test, 30, 40, entry(2));
-	reserve(test, &mas, entry(1));
-	mas_lock(&mas);
-	ret = mas_store_prealloc(&mas, entry(1));
-	stored = mas;
-	next = mas_next(&mas, ULONG_MAX);
-	mas_unlock(&mas);
-	KUNIT_EXPECT_EQ(test, ret, 0);
-	KUNIT_EXPECT_TRUE(test, mas_is_active(&stored));
-	KUNIT_EXPECT_EQ(test, stored.index, 10);
-	KUNIT_EXPECT_EQ(test, stored.last, 20);
-	KUNIT_EXPECT_PTR_EQ(test, next, entry(2));
+	set_large_store(test);
+	other_store(test, 41235, 41300, entry(2));
+	KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+	lock(test);
+	KUNIT_EXPECT_EQ(test, mas_store_prealloc(&p->mas, entry(1)), 0);
+	KUNIT_EXPECT_EQ(test, p->mas.index, 1234);
+	KUNIT_EXPECT_EQ(test, p->mas.last, 41234);
+	KUNIT_EXPECT_PTR_EQ(test, mas_next(&p->mas, ULONG_MAX), entry(2));
+	unlock(test);
 }
 
-/* An empty area can be found and stored without dropping the lock. */
-static void empty_area_is_stored(struct kunit *test)
+/* The range of a NULL is widened over the NULLs beside it, but not by an error. */
+static void null_is_widened(struct kunit *test)
 {
-	struct prealloc_test *t = test->priv;
-	int ret;
+	struct prealloc *p = test->priv;
 
-	MA_STATE(mas, &t->mt, 0, 0);
+	for (int i = 0; i < 5; i++)
+		other_store(test, i * 10, i * 10 + (i == 2 ? 9 : 5), entry(i));
+	mas_set_range(&p->mas, 20, 29);
+	/* Without RCU mode, this takes no node. */
+	if (p->mt.ma_flags & MT_FLAGS_USE_RCU)
+		expect_failed(test, NULL, -ENOMEM);
+	KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+	expect_stored(test, NULL);
+	KUNIT_EXPECT_EQ(test, p->mas.index, 16);
+	KUNIT_EXPECT_EQ(test, p->mas.last, 29);
+}
 
-	grow(test, 1000);
-	for (int i = 0; i < 200; i++) {
-		reserve(test, &mas, entry(i));
-		mas_lock(&mas);
-		ret = mas_empty_area(&mas, 0, ULONG_MAX, 3);
-		if (!ret)
-			ret = mas_store_prealloc(&mas, entry(i));
-		mas_unlock(&mas);
-		KUNIT_EXPECT_EQ(test, ret, 0);
-		expected_store(test, mas.index, mas.last, entry(i));
+/* What is found may be stored before the lock is dropped, here with padding. */
+static void gap_is_stored(struct kunit *test)
+{
+	struct prealloc *p = test->priv;
+	unsigned long start, area;
+
+	MA_STATE(pad, &p->mt, 0, 0);
+
+	for (int i = 0; i < 200 && p->mt.ma_flags & MT_FLAGS_ALLOC_RANGE; i++) {
+		KUNIT_EXPECT_EQ(test, mas_reserve(&pad, GFP_KERNEL), 0);
+		KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+		lock(test);
+		KUNIT_EXPECT_EQ(test, mas_empty_area(&p->mas, 0, ULONG_MAX, 40 + 63), 0);
+		start = p->mas.index;
+		area = ALIGN(start + 1, 64);
+		mas_set_range(&pad, start, area - 1);
+		KUNIT_EXPECT_EQ(test, mas_store_prealloc(&pad, entry(1)), 0);
+		mas_set_range(&p->mas, area, area + 39);
+		KUNIT_EXPECT_EQ(test, mas_store_prealloc(&p->mas, entry(2)), 0);
+		unlock(test);
+		expected_store(test, start, area - 1, entry(1));
+		expected_store(test, area, area + 39, entry(2));
+		mas_reset(&p->mas);
 	}
 	expect_tree(test);
+	mas_destroy(&pad);
 }
 
 /*
- * Find a gap and store padding and an aligned range there, without dropping the lock.
- * With a reservation for each of the two stores, both succeed.
+ * One reservation splits a mapping.  Prev and next stay where they are, and only get
+ * entries of their own:
+ *
+ *	|<------------- old ------------->|
+ *	|<- prev ->|<--- new --->|<- next ->|
  */
-static void padded_area_is_stored(struct kunit *test)
-{
-	struct prealloc_test *t = test->priv;
-	unsigned long start, area;
-	int ret, pad_ret;
-
-	MA_STATE(pad_mas, &t->mt, 0, 0);
-	MA_STATE(mas, &t->mt, 0, 0);
-
-	for (int i = 0; i < 200; i++) {
-		reserve(test, &pad_mas, entry(1));
-		reserve(test, &mas, entry(2));
-		mas_lock(&mas);
-		ret = mas_empty_area(&mas, 0, ULONG_MAX, 40 + 63);
-		start = mas.index;
-		area = ALIGN(start + 1, 64);
-		mas_set_range(&pad_mas, start, area - 1);
-		mas_set_range(&mas, area, area + 39);
-		pad_ret = mas_store_prealloc(&pad_mas, entry(1));
-		if (!ret)
-			ret = mas_store_prealloc(&mas, entry(2));
-		mas_unlock(&mas);
-		KUNIT_EXPECT_EQ(test, pad_ret, 0);
-		KUNIT_EXPECT_EQ(test, ret, 0);
-		expected_store(test, start, area - 1, entry(1));
-		expected_store(test, area, area + 39, entry(2));
-	}
-	expect_tree(test);
-}
-
-/* One reservation splits a mapping A into A', B and A'': B is stored first. */
 static void mapping_is_split(struct kunit *test)
 {
-	struct prealloc_test *t = test->priv;
+	struct prealloc *p = test->priv;
 
-	MA_STATE(mas, &t->mt, 10020, 10029);
-
-	reserve(test, &mas, entry(2));
-	/* A is mapped later than that. */
+	KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
 	grow(test, 3000);
 	other_store(test, 10000, 10099, entry(1));
-	expect_stored(test, &mas, entry(2));
-	mas_set_range(&mas, 10000, 10019);
-	expect_stored(test, &mas, entry(3));
-	mas_set_range(&mas, 10030, 10099);
-	expect_stored(test, &mas, entry(4));
+	mas_set_range(&p->mas, 10020, 10029);
+	expect_stored(test, entry(2));
+	mas_set_range(&p->mas, 10000, 10019);
+	expect_stored(test, entry(3));
+	mas_set_range(&p->mas, 10030, 10099);
+	expect_stored(test, entry(4));
 }
 
-/* The store does not allocate: it succeeds where mas_store() fails. */
-static void store_does_not_allocate(struct kunit *test)
+/* Replacing an entry over exactly its range needs no nodes. */
+static void exact_fit_needs_no_nodes(struct kunit *test)
 {
-	struct ma_state *hoard = alloc_hoard(test);
-	struct prealloc_test *t = test->priv;
-	int ret;
-
-	MA_STATE(mas, &t->mt, 1234, 41234);
-	MA_STATE(other, &t->mt, 1234, 41234);
-
-	grow(test, 1000);
-	reserve(test, &mas, entry(1));
-	hoard_sheaves(test, hoard);
-	mas_lock(&mas);
-	fail_next_alloc(true);
-	mas_store(&other, entry(1));
-	fail_next_alloc(true);
-	ret = mas_store_prealloc(&mas, entry(1));
-	fail_next_alloc(false);
-	mas_unlock(&mas);
-	drop_hoard(hoard);
-	mas_destroy(&other);
-
-	KUNIT_EXPECT_EQ(test, mas_is_err(&other) ? xa_err(other.node) : 0, -ENOMEM);
-	KUNIT_EXPECT_EQ(test, ret, 0);
-	expected_store(test, 1234, 41234, entry(1));
-	expect_tree(test);
-}
-
-/* The store may be made where a dma_fence is about to be signalled. */
-static void store_in_signalling_section(struct kunit *test)
-{
-#ifdef CONFIG_DMA_SHARED_BUFFER
-	struct prealloc_test *t = test->priv;
-	bool cookie;
-	int ret;
-
-	MA_STATE(mas, &t->mt, 1234, 41234);
-
-	reserve(test, &mas, entry(1));
-	grow(test, 1000);
-	cookie = dma_fence_begin_signalling();
-	ret = store_prealloc(&mas, entry(1));
-	dma_fence_end_signalling(cookie);
-	KUNIT_EXPECT_EQ(test, ret, 0);
-	expected_store(test, 1234, 41234, entry(1));
-	expect_tree(test);
-#else
-	kunit_skip(test, "needs CONFIG_DMA_SHARED_BUFFER");
-#endif
-}
-
-/* The lock may be held when gfp does not sleep. */
-static void reserve_with_lock_held(struct kunit *test)
-{
-	struct prealloc_test *t = test->priv;
-	int ret;
-
-	MA_STATE(mas, &t->mt, 10, 20);
-
-	mas_lock(&mas);
-	ret = mas_preallocate(&mas, entry(1), GFP_NOWAIT);
-	mas_unlock(&mas);
-	KUNIT_EXPECT_EQ(test, ret, 0);
-	expect_stored(test, &mas, entry(1));
-}
-
-/* When memory is short, mas_preallocate() says so, and can be called again. */
-static void reserve_fails(struct kunit *test)
-{
-	struct ma_state *hoard = alloc_hoard(test);
-	struct prealloc_test *t = test->priv;
-	int ret;
-
-	MA_STATE(mas, &t->mt, 10, 20);
-
-	hoard_sheaves(test, hoard);
-	ret = preallocate_failing(&mas);
-	drop_hoard(hoard);
-
-	KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
-	KUNIT_EXPECT_EQ(test, nodes_reserved(&mas), 0);
-	KUNIT_EXPECT_FALSE(test, mas_is_err(&mas));
-	expect_failed(test, &mas, entry(1), -ENOMEM);
-	reserve(test, &mas, entry(1));
-	expect_stored(test, &mas, entry(1));
-}
-
-/* Without a reservation: -ENOMEM, and it can be reserved and tried again. */
-static void unreserved_store_fails(struct kunit *test)
-{
-	struct prealloc_test *t = test->priv;
-
-	MA_STATE(mas, &t->mt, 10, 20);
-
-	expect_failed(test, &mas, entry(1), -ENOMEM);
-	reserve(test, &mas, entry(1));
-	expect_stored(test, &mas, entry(1));
-
-	/* That one has been used up. */
-	grow(test, 1000);
-	mas_set_range(&mas, 1234, 41234);
-	expect_failed(test, &mas, entry(2), -ENOMEM);
-	reserve(test, &mas, entry(2));
-	expect_stored(test, &mas, entry(2));
-}
-
-/* To replace an entry by another, in exactly its range, takes no node. */
-static void exact_fit_needs_no_node(struct kunit *test)
-{
-	struct prealloc_test *t = test->priv;
-
-	MA_STATE(mas, &t->mt, 10, 20);
+	struct prealloc *p = test->priv;
 
 	grow(test, 1000);
 	other_store(test, 10, 20, entry(1));
-	expect_stored(test, &mas, entry(2));
+	mas_set_range(&p->mas, 10, 20);
+	expect_stored(test, entry(2));
 }
 
-/* A range upside down: -EINVAL, and the reservation is still good. */
+/* Without nodes: -ENOMEM, and it can be tried again. */
+static void store_without_nodes_fails(struct kunit *test)
+{
+	set_large_store(test);
+	expect_failed(test, entry(1), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+	expect_stored(test, entry(1));
+}
+
+/* With an index above last: -EINVAL, and the nodes stay. */
 static void inverted_range_fails(struct kunit *test)
 {
-	struct prealloc_test *t = test->priv;
+	struct prealloc *p = test->priv;
 
-	MA_STATE(mas, &t->mt, 10, 20);
-
-	grow(test, 100);
-	reserve(test, &mas, entry(1));
-	mas_set_range(&mas, 20, 10);
-	expect_failed(test, &mas, entry(1), -EINVAL);
-	KUNIT_EXPECT_NE(test, nodes_reserved(&mas), 0);
+	KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
 	grow(test, 1000);
-	mas_set_range(&mas, 1234, 41234);
-	expect_stored(test, &mas, entry(1));
+	lock(test);
+	at_walk(&p->mas);
+	unlock(test);
+	p->mas.index = 20;
+	p->mas.last = 10;
+	expect_failed(test, entry(1), -EINVAL);
+	set_large_store(test);
+	expect_stored(test, entry(1));
 }
 
-/* A NULL takes in the NULLs next to it, but not when it fails. */
-static void null_is_widened(struct kunit *test)
+/* The store gives the remaining nodes back, except after mas_reserve(). */
+static void remaining_nodes(struct kunit *test)
 {
-	struct prealloc_test *t = test->priv;
+	struct prealloc *p = test->priv;
 
-	MA_STATE(mas, &t->mt, 20, 29);
-
-	for (int i = 0; i < 5; i++)
-		other_store(test, i * 10, i * 10 + 5 + (i == 2 ? 4 : 0), entry(i));
-
-	/* Erasing in place takes a node only in RCU mode. */
-	if (t->mt.ma_flags & MT_FLAGS_USE_RCU)
-		expect_failed(test, &mas, NULL, -ENOMEM);
-	reserve(test, &mas, NULL);
-	expect_stored(test, &mas, NULL);
-	KUNIT_EXPECT_EQ(test, mas.index, 16);
-	KUNIT_EXPECT_EQ(test, mas.last, 29);
+	set_large_store(test);
+	/* The last call decides. */
+	KUNIT_EXPECT_EQ(test, mas_reserve(&p->mas, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+	expect_stored(test, entry(1));
+	set_large_store(test);
+	if (p->reserve)
+		expect_stored(test, entry(2));
+	else
+		expect_failed(test, entry(2), -ENOMEM);
 }
 
-/*
- * mas_store() takes reserved nodes, too, as long as they last, and leaves the tree
- * alone when they do not.
- */
+/* mas_store() uses the nodes, too, until there are too few, and then changes nothing. */
 static void mas_store_until_enomem(struct kunit *test)
 {
-	struct prealloc_test *t = test->priv;
-	unsigned long i, nodes, failed = 0;
+	struct prealloc *p = test->priv;
+	unsigned long index = 0;
 
-	MA_STATE(mas, &t->mt, 0, 0);
-
-	reserve(test, &mas, NULL);
-	for (i = 0; i < 5000 && failed < 3; i++) {
-		mas_set_range(&mas, i * 10, i * 10 + 5);
-		nodes = nodes_reserved(&mas);
-		mas_lock(&mas);
-		mas_store(&mas, entry(i));
-		mas_unlock(&mas);
-		if (!mas_is_err(&mas)) {
-			expected_store(test, i * 10, i * 10 + 5, entry(i));
+	KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+	for (int failures = 0; index < GROWN && failures < 3; index += 10) {
+		mas_set_range(&p->mas, index, index + 5);
+		lock(test);
+		refuse_memory(true);
+		mas_store(&p->mas, entry(index));
+		refuse_memory(false);
+		unlock(test);
+		if (!mas_is_err(&p->mas)) {
+			expected_store(test, index, index + 5, entry(index));
 			continue;
 		}
 
-		failed++;
-		KUNIT_EXPECT_EQ(test, xa_err(mas.node), -ENOMEM);
-		KUNIT_EXPECT_EQ(test, mas.index, i * 10);
-		KUNIT_EXPECT_EQ(test, mas.last, i * 10 + 5);
-		KUNIT_EXPECT_EQ(test, nodes_reserved(&mas), nodes);
+		failures++;
+		KUNIT_EXPECT_EQ(test, xa_err(p->mas.node), -ENOMEM);
+		KUNIT_EXPECT_EQ(test, p->mas.index, index);
+		KUNIT_EXPECT_EQ(test, p->mas.last, index + 5);
 		expect_tree(test);
-		reserve(test, &mas, NULL);
-		KUNIT_EXPECT_GE(test, nodes_reserved(&mas), nodes);
+		KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
 	}
-	KUNIT_EXPECT_EQ(test, failed, 3);
-	KUNIT_EXPECT_GT(test, i, 20);
-	mas_destroy(&mas);
-	KUNIT_EXPECT_EQ(test, nodes_reserved(&mas), 0);
+	KUNIT_EXPECT_GT(test, index, 200);
+	KUNIT_EXPECT_LE(test, index, GROWN - 10);
 	expect_tree(test);
 }
 
-/* To reserve twice is to top up: nothing is allocated for what is there. */
-static void reserve_twice_tops_up(struct kunit *test)
+/* Reserving again tops up: nothing is allocated for what is there, nor lost if it fails. */
+static void reserving_again_tops_up(struct kunit *test)
 {
-	struct prealloc_test *t = test->priv;
-	unsigned long nodes;
+	struct prealloc *p = test->priv;
 
-	MA_STATE(mas, &t->mt, 10, 20);
-
-	reserve(test, &mas, entry(1));
-	nodes = nodes_reserved(&mas);
-	KUNIT_EXPECT_EQ(test, preallocate_failing(&mas), 0);
-	KUNIT_EXPECT_EQ(test, nodes_reserved(&mas), nodes);
-	grow(test, 1000);
-	expect_stored(test, &mas, entry(1));
+	set_large_store(test);
+	KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+	refuse_memory(true);
+	KUNIT_EXPECT_EQ(test, reserve(test, GFP_NOWAIT), 0);
+	refuse_memory(false);
+	lock(test);
+	mas_store(&p->mas, entry(2));
+	unlock(test);
+	expected_store(test, 1234, 41234, entry(2));
+	refuse_memory(CAN_REFUSE);
+	KUNIT_EXPECT_EQ(test, reserve(test, GFP_NOWAIT), CAN_REFUSE ? -ENOMEM : 0);
+	refuse_memory(false);
+	set_large_store(test);
+	expect_stored(test, entry(1));
 }
 
-/* mas_destroy() drops a reservation, with the lock and without it. */
-static void destroy_drops(struct kunit *test)
+/* mas_destroy() drops the nodes, and so do mas_store_gfp() and mas_erase(). */
+static void nodes_are_dropped(struct kunit *test)
 {
-	struct prealloc_test *t = test->priv;
+	struct prealloc *p = test->priv;
 
-	MA_STATE(mas, &t->mt, 10, 20);
-
-	reserve(test, &mas, entry(1));
-	mas_destroy(&mas);
-	KUNIT_EXPECT_EQ(test, nodes_reserved(&mas), 0);
-	expect_failed(test, &mas, entry(1), -ENOMEM);
-
-	reserve(test, &mas, entry(1));
-	mas_lock(&mas);
-	mas_destroy(&mas);
-	mas_unlock(&mas);
-	KUNIT_EXPECT_EQ(test, nodes_reserved(&mas), 0);
-	mas_destroy(&mas);
-	expect_failed(test, &mas, entry(1), -ENOMEM);
+	for (int i = 0; i < 4; i++) {
+		KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+		mas_set(&p->mas, GROWN + 1);
+		if (i == 0)
+			mas_destroy(&p->mas);
+		lock(test);
+		if (i == 1)
+			mas_destroy(&p->mas);
+		else if (i == 2)
+			KUNIT_EXPECT_EQ(test, mas_store_gfp(&p->mas, NULL, GFP_KERNEL), 0);
+		else if (i == 3)
+			mas_erase(&p->mas);
+		unlock(test);
+		set_large_store(test);
+		expect_failed(test, entry(1), -ENOMEM);
+	}
 }
 
-/* mas_store_gfp() gives the reservation back. */
-static void store_gfp_drops(struct kunit *test)
+/* After mas_destroy(), mas_store() allocates again, and returns what was there. */
+static void mas_store_allocates_again(struct kunit *test)
 {
-	struct prealloc_test *t = test->priv;
-	int ret;
+	struct prealloc *p = test->priv;
 
-	MA_STATE(mas, &t->mt, 10, 20);
-
-	reserve(test, &mas, entry(1));
-	mas_lock(&mas);
-	ret = mas_store_gfp(&mas, entry(1), GFP_KERNEL);
-	mas_unlock(&mas);
-	KUNIT_EXPECT_EQ(test, ret, 0);
-	KUNIT_EXPECT_EQ(test, nodes_reserved(&mas), 0);
-	expected_store(test, 10, 20, entry(1));
+	set_large_store(test);
+	other_store(test, 1234, 1234, entry(2));
+	KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+	mas_destroy(&p->mas);
+	lock(test);
+	allow_memory();
+	KUNIT_EXPECT_PTR_EQ(test, mas_store(&p->mas, entry(1)), entry(2));
+	unlock(test);
+	KUNIT_EXPECT_FALSE(test, mas_is_err(&p->mas));
+	expected_store(test, 1234, 41234, entry(1));
 	expect_tree(test);
 }
 
-/* mas_erase() gives the reservation back. */
-static void erase_drops(struct kunit *test)
-{
-	struct prealloc_test *t = test->priv;
-	void *erased;
-
-	MA_STATE(mas, &t->mt, 10, 20);
-
-	other_store(test, 10, 20, entry(1));
-	other_store(test, 30, 40, entry(2));
-	reserve(test, &mas, NULL);
-	mas_lock(&mas);
-	erased = mas_erase(&mas);
-	mas_unlock(&mas);
-	KUNIT_EXPECT_PTR_EQ(test, erased, entry(1));
-	KUNIT_EXPECT_EQ(test, nodes_reserved(&mas), 0);
-	expected_store(test, 10, 20, NULL);
-	expect_tree(test);
-}
-
-/* Reservations in two states do not touch each other. */
+/* Each state has its own nodes. */
 static void two_states(struct kunit *test)
 {
-	struct prealloc_test *t = test->priv;
+	struct prealloc *p = test->priv;
 
-	MA_STATE(first, &t->mt, 1234, 41234);
-	MA_STATE(second, &t->mt, 2345, 31234);
+	MA_STATE(other, &p->mt, 2345, 31234);
 
-	reserve(test, &first, entry(1));
-	reserve(test, &second, entry(2));
-	grow(test, 1000);
-	expect_stored(test, &second, entry(2));
-	KUNIT_EXPECT_NE(test, nodes_reserved(&first), 0);
-	expect_stored(test, &first, entry(1));
+	KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, mas_reserve(&other, GFP_KERNEL), 0);
+	set_large_store(test);
+	lock(test);
+	KUNIT_EXPECT_EQ(test, mas_store_prealloc(&other, entry(2)), 0);
+	unlock(test);
+	expected_store(test, 2345, 31234, entry(2));
+	expect_stored(test, entry(1));
+	mas_destroy(&other);
+}
+
+/* mas_reserve() does not need to know the tree. */
+static void tree_is_set_later(struct kunit *test)
+{
+	struct prealloc *p = test->priv;
+
+	p->mas.tree = NULL;
+	KUNIT_EXPECT_EQ(test, mas_reserve(&p->mas, GFP_KERNEL), 0);
+	p->mas.tree = &p->mt;
+	set_large_store(test);
+	expect_stored(test, entry(1));
 }
 
 /* The lock has to be held for the store, and lockdep says so. */
 static void lock_is_asserted(struct kunit *test)
 {
-	struct prealloc_test *t = test->priv;
-	int ret;
+	struct prealloc *p = test->priv;
 
-	MA_STATE(mas, &t->mt, 10, 20);
-
-	if (!IS_ENABLED(CONFIG_LOCKDEP) || !debug_locks)
-		kunit_skip(test, "needs lockdep");
-
-	kunit_warning_suppress(test) {
-		/* A store that would be made would also break RCU's rules. */
-		rcu_read_lock();
-		ret = mas_store_prealloc(&mas, entry(1));
-		rcu_read_unlock();
-		KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
-		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
-	}
+	set_large_store(test);
+	expect_lock_assertion(test, &p->mas);
+	expect_tree(test);
 }
 
-#ifdef CONFIG_SLUB_DEBUG
-static struct kmem_cache *find_maple_node_cache(void)
+/* The rest is for an external lock, held from mas_preallocate() to the store. */
+static void exact_store(struct kunit *test, void *value)
 {
-	struct kmem_cache *s, *found = NULL;
+	struct prealloc *p = test->priv;
+	unsigned long index = p->mas.index, last = p->mas.last;
 
-	mutex_lock(&slab_mutex);
-	list_for_each_entry(s, &slab_caches, list) {
-		if (!strcmp(s->name, "maple_node"))
-			found = s;
-	}
-	mutex_unlock(&slab_mutex);
-	return found;
+	lock(test);
+	KUNIT_EXPECT_EQ(test, mas_preallocate(&p->mas, value, GFP_KERNEL), 0);
+	refuse_memory(true);
+	KUNIT_EXPECT_EQ_MSG(test, mas_store_prealloc(&p->mas, value), 0, "[%lx, %lx]", index, last);
+	refuse_memory(false);
+	unlock(test);
+	expected_store(test, index, last, value);
 }
 
-static long nodes_in_use(struct kmem_cache *cache)
+/* mas_preallocate() allocates what the store needs: any store into any tree. */
+static void exact_holds(struct kunit *test)
 {
-	struct slabinfo info = {};
+	struct prealloc *p = test->priv;
 
-	kvfree_rcu_barrier();
-	/* Otherwise those in sheaves counted as being in use. */
-	kmem_cache_shrink(cache);
-	get_slabinfo(cache, &info);
-	return info.active_objs;
-}
+	for (unsigned long i = 0; i < 3000; i++) {
+		unsigned long index = i * 7919 % GROWN;
 
-#define LEAKS	200	/* more than other trees may allocate meanwhile */
-
-static void reserve_and_leave(struct kunit *test, int i)
-{
-	struct prealloc_test *t = test->priv;
-
-	MA_STATE(mas, &t->mt, i * 10, i * 10 + 5);
-
-	/* Nothing is stored. */
-	reserve(test, &mas, entry(i));
-	reserve(test, &mas, entry(i));
-	mas_destroy(&mas);
-
-	/* A store fails, and the next one succeeds. */
-	reserve(test, &mas, entry(i));
-	mas_set_range(&mas, 1, 0);
-	KUNIT_EXPECT_EQ(test, store_prealloc(&mas, entry(i)), -EINVAL);
-	mas_set_range(&mas, i * 10, i * 10 + 5);
-	KUNIT_EXPECT_EQ(test, store_prealloc(&mas, entry(i)), 0);
-
-	/* The reservation is used up in parts. */
-	mas_set(&mas, i * 10 + 1);
-	reserve(test, &mas, NULL);
-	mas_lock(&mas);
-	mas_store(&mas, NULL);
-	mas_unlock(&mas);
-	mas_destroy(&mas);
-
-	/* Others give it back. */
-	mas_set(&mas, i * 10 + 2);
-	reserve(test, &mas, entry(i));
-	mas_lock(&mas);
-	mas_store_gfp(&mas, entry(i), GFP_KERNEL);
-	mas_unlock(&mas);
-	reserve(test, &mas, NULL);
-	mas_lock(&mas);
-	mas_erase(&mas);
-	mas_unlock(&mas);
-}
-#endif
-
-/* No node is leaked, whatever becomes of a reservation. */
-static void nothing_is_leaked(struct kunit *test)
-{
-#ifdef CONFIG_SLUB_DEBUG
-	struct kmem_cache *cache = find_maple_node_cache();
-	long before;
-
-	KUNIT_ASSERT_NOT_NULL(test, cache);
-	before = nodes_in_use(cache);
-	for (int i = 0; i < LEAKS; i++) {
-		reserve_and_leave(test, i);
+		mas_set_range(&p->mas, index, index + i % 6 + (i % 50 ? 0 : i));
+		exact_store(test, i % 3 ? entry(i) : NULL);
+		if (i % 500 == 499)
+			expect_tree(test);
 		cond_resched();
 	}
-	destroy(test);
-	KUNIT_EXPECT_LT(test, nodes_in_use(cache) - before, LEAKS / 2);
-#else
-	kunit_skip(test, "needs CONFIG_SLUB_DEBUG");
-#endif
-}
-
-/* Jobs are reserved for by one thread and stored by another. */
-#define JOBS	100
-
-struct worker {
-	struct ma_state mas[JOBS];
-	int ret[JOBS];
-	struct completion submitted;
-	struct completion done;
-};
-
-static int work(void *data)
-{
-	struct worker *w = data;
-
-	for (int i = 0; i < JOBS; i++) {
-		wait_for_completion(&w->submitted);
-		w->ret[i] = store_prealloc(&w->mas[i], entry(i));
-	}
-	complete(&w->done);
-	return 0;
-}
-
-/* One thread may reserve, and another one store, while the tree changes. */
-static void other_thread_stores(struct kunit *test)
-{
-	struct prealloc_test *t = test->priv;
-	struct task_struct *task;
-	struct worker *w;
-	unsigned long index;
-
-	w = kunit_kzalloc(test, sizeof(*w), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, w);
-	init_completion(&w->submitted);
-	init_completion(&w->done);
-	task = kthread_run(work, w, "maple_prealloc");
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
-
-	for (int i = 0; i < JOBS; i++) {
-		index = GROWN + i * 100;
-		mas_init(&w->mas[i], &t->mt, 0);
-		mas_set_range(&w->mas[i], index, index + 49);
-		/* Not an assertion: the worker waits for all jobs. */
-		KUNIT_EXPECT_EQ(test, 0, mas_preallocate(&w->mas[i], entry(i),
-							 GFP_KERNEL));
-		complete(&w->submitted);
-		grow(test, i % 10 * 10);
-		if (i % 20 == 19)
-			other_store(test, 0, GROWN - 1, NULL);
-	}
-	wait_for_completion(&w->done);
-
-	for (int i = 0; i < JOBS; i++) {
-		index = GROWN + i * 100;
-		KUNIT_EXPECT_EQ(test, w->ret[i], 0);
-		expected_store(test, index, index + 49, entry(i));
-	}
+	mas_set_range(&p->mas, 0, ULONG_MAX);
+	exact_store(test, NULL);
 	expect_tree(test);
 }
 
-#ifdef CONFIG_DMA_SHARED_BUFFER
-/*
- * Each of these maps or unmaps a range, as a GPU driver does, and gives what is
- * left of the entries at both ends entries of their own.
- */
-#define VM_JOBS	40
+/* It does not matter that mas_reserve() was called before, or mas_destroy() after that. */
+static void exact_after_reserve(struct kunit *test)
+{
+	struct prealloc *p = test->priv;
 
-struct vm_job {
+	for (int i = 0; i < 2; i++) {
+		set_large_store(test);
+		KUNIT_EXPECT_EQ(test, mas_reserve(&p->mas, GFP_KERNEL), 0);
+		if (i)
+			mas_destroy(&p->mas);
+		exact_store(test, entry(1));
+		set_large_store(test);
+		expect_failed(test, entry(2), -ENOMEM);
+	}
+}
+
+/* The store is made where mas_preallocate() has found its place: it does not walk. */
+static void exact_does_not_walk(struct kunit *test)
+{
+	struct prealloc *p = test->priv;
+	void *root;
+
+	grow(test, 1000);
+	other_store(test, 20, 30, entry(1));
+	mas_set_range(&p->mas, 20, 30);
+	lock(test);
+	KUNIT_EXPECT_EQ(test, mas_preallocate(&p->mas, entry(2), GFP_KERNEL), 0);
+	root = rcu_dereference_protected(p->mt.ma_root, true);
+	rcu_assign_pointer(p->mt.ma_root, NULL);
+	KUNIT_EXPECT_EQ(test, mas_store_prealloc(&p->mas, entry(2)), 0);
+	rcu_assign_pointer(p->mt.ma_root, root);
+	unlock(test);
+	expected_store(test, 20, 30, entry(2));
+	expect_tree(test);
+}
+
+static void move_next(struct ma_state *mas)
+{
+	mas_next(mas, ULONG_MAX);	/* to a place in the same leaf, most likely */
+}
+
+static void move_and_mas_store(struct ma_state *mas)
+{
+	void *value = (at_walk(mas), mas_walk(mas));
+
+	mas_store(mas, value);
+}
+
+/* A state that was reset, or moved and moved back, walks again. */
+static void exact_walks_again(struct kunit *test)
+{
+	static void (*const moves[])(struct ma_state *mas) = {
+		mas_pause, at_walk, move_next, move_and_mas_store,
+	};
+	struct prealloc *p = test->priv;
+
+	for (int i = 0; i < 8 * ARRAY_SIZE(moves); i++) {
+		unsigned long index = 1234 + i * 100, last = index + (i & 1) * 1000;
+		void *value = i & 2 ? entry(i) : NULL;
+
+		grow(test, i & 4 ? 1000 : 3);
+		mas_set_range(&p->mas, index, last);
+		lock(test);
+		KUNIT_EXPECT_EQ(test, mas_preallocate(&p->mas, value, GFP_KERNEL), 0);
+		moves[i / 8](&p->mas);
+		p->mas.index = index;
+		p->mas.last = last;
+		KUNIT_EXPECT_EQ(test, mas_store_prealloc(&p->mas, value), 0);
+		unlock(test);
+		expected_store(test, index, last, value);
+		expect_tree(test);
+	}
+}
+
+/* Without nodes -ENOMEM, with an inverted range -EINVAL, wherever the state is. */
+static void exact_errors(struct kunit *test)
+{
+	struct prealloc *p = test->priv;
+
+	grow(test, 1000);
+	lock(test);
+	for (int i = 0; i < 2; i++) {
+		at_walk(&p->mas);
+		p->mas.index = 1234;
+		p->mas.last = 41234;
+		KUNIT_EXPECT_EQ(test, mas_store_prealloc(&p->mas, entry(1)), -ENOMEM);
+	}
+	KUNIT_EXPECT_EQ(test, mas_preallocate(&p->mas, entry(1), GFP_KERNEL), 0);
+	p->mas.last = p->mas.index - 1;
+	KUNIT_EXPECT_EQ(test, mas_store_prealloc(&p->mas, entry(1)), -EINVAL);
+	unlock(test);
+	expect_tree(test);
+	/* The nodes are still there. */
+	p->mas.last = 41234;
+	expect_stored(test, entry(1));
+	set_large_store(test);
+	expect_failed(test, entry(2), -ENOMEM);
+}
+
+/* After an error or mas_destroy(), another walk to the place does not count. */
+static void exact_walk_is_dropped(struct kunit *test)
+{
+	struct prealloc *p = test->priv;
+
+	grow(test, 1000);
+	other_store(test, 20, 30, entry(1));
+	lock(test);
+	for (int i = 0; i < 2; i++) {
+		mas_set_range(&p->mas, 20, 30);
+		KUNIT_EXPECT_EQ(test, mas_preallocate(&p->mas, entry(2), GFP_KERNEL), 0);
+		p->mas.last = 19;
+		if (i)
+			mas_destroy(&p->mas);
+		else
+			KUNIT_EXPECT_EQ(test, mas_store_prealloc(&p->mas, entry(2)), -EINVAL);
+		mas_set(&p->mas, 20);
+		mas_walk(&p->mas);
+		p->mas.index = 1234;
+		p->mas.last = 41234;
+		KUNIT_EXPECT_EQ(test, mas_store_prealloc(&p->mas, entry(2)), -ENOMEM);
+	}
+	unlock(test);
+	expect_tree(test);
+}
+
+/* mas_store() may make the store that was preallocated for. */
+static void exact_mas_store(struct kunit *test)
+{
+	struct prealloc *p = test->priv;
+
+	set_large_store(test);
+	lock(test);
+	KUNIT_EXPECT_EQ(test, mas_preallocate(&p->mas, entry(1), GFP_KERNEL), 0);
+	refuse_memory(true);
+	mas_store(&p->mas, entry(1));
+	refuse_memory(false);
+	KUNIT_EXPECT_FALSE(test, mas_is_err(&p->mas));
+	unlock(test);
+	expected_store(test, 1234, 41234, entry(1));
+	expect_tree(test);
+}
+
+#ifdef __KERNEL__
+/* A worker, and lockdep, which knows that a fence is being signalled */
+struct job {
+	struct work_struct work;
+	struct prealloc *p;
 	struct ma_state mas;
-	unsigned long index;
-	unsigned long last;
-	void *value;
-	void *left;
-	void *right;
 	int ret;
 };
 
-struct vm_store {
-	unsigned long index;
-	unsigned long last;
-	void *value;
-};
-
-struct vm_queue {
-	struct vm_job jobs[VM_JOBS];
-	struct completion done;
-};
-
-/* Called under the lock.  The range first: the rests need no nodes after it. */
-static int vm_job_stores(struct maple_tree *mt, const struct vm_job *job,
-			 struct vm_store *stores)
+static void run_job(struct work_struct *work)
 {
-	int n = 0;
-
-	MA_STATE(mas, mt, job->index, job->index);
-
-	stores[n++] = (struct vm_store){ job->index, job->last, job->value };
-	if (mas_walk(&mas) && mas.index < job->index)
-		stores[n++] = (struct vm_store){ mas.index, job->index - 1,
-						 job->left };
-	mas_set(&mas, job->last);
-	if (mas_walk(&mas) && mas.last > job->last)
-		stores[n++] = (struct vm_store){ job->last + 1, mas.last,
-						 job->right };
-	return n;
-}
-
-static int run_vm_jobs(void *data)
-{
+	struct job *job = container_of(work, struct job, work);
 	bool cookie = dma_fence_begin_signalling();
-	struct vm_queue *queue = data;
-	struct vm_store stores[3];
 
-	for (int i = 0; i < VM_JOBS; i++) {
-		struct vm_job *job = &queue->jobs[i];
-		struct ma_state *mas = &job->mas;
-		int nr;
-
-		mas_lock(mas);
-		nr = vm_job_stores(mas->tree, job, stores);
-		for (int n = 0; n < nr && !job->ret; n++) {
-			mas_set_range(mas, stores[n].index, stores[n].last);
-			job->ret = mas_store_prealloc(mas, stores[n].value);
-		}
-		mas_unlock(mas);
-	}
-	complete(&queue->done);
+	mtree_lock(&job->p->mt);
+	job->ret = mas_store_prealloc(&job->mas, entry(job->mas.index));
+	mtree_unlock(&job->p->mt);
 	dma_fence_end_signalling(cookie);
-	return 0;
+	/* Freeing sheaves is for where a fence does not wait. */
+	mas_destroy(&job->mas);
 }
-#endif
 
-/* All jobs are reserved for before the first one runs, and all of them can. */
+/* A mutex must not be taken there. */
+static const void *internal_gen_params(struct kunit *test, const void *prev, char *desc)
+{
+	const struct prealloc_kind *kind = any_gen_params(test, prev, desc);
+
+	return kind && kind->flags & MT_FLAGS_LOCK_EXTERN ? NULL : kind;
+}
+
+/* A worker may store while a fence is being signalled, and others change the tree. */
 static void jobs_in_signalling_section(struct kunit *test)
 {
-#ifdef CONFIG_DMA_SHARED_BUFFER
-	struct prealloc_test *t = test->priv;
-	struct vm_store stores[3];
-	struct task_struct *task;
-	struct vm_queue *queue;
-	int nr, cut[3] = {};
+	struct prealloc *p = test->priv;
+	const int nr = 100;
+	struct job *jobs;
 
-	queue = kunit_kzalloc(test, sizeof(*queue), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, queue);
-	init_completion(&queue->done);
-	for (int i = 0; i < VM_JOBS; i++) {
-		struct vm_job *job = &queue->jobs[i];
+	if (!IS_ENABLED(CONFIG_DMA_SHARED_BUFFER))
+		kunit_skip(test, "needs CONFIG_DMA_SHARED_BUFFER");
 
-		job->index = i * 7919 % 2000;
-		job->last = job->index + i * 31 % 400;
-		job->value = i % 3 ? entry(3 * i) : NULL;
-		job->left = entry(3 * i + 1);
-		job->right = entry(3 * i + 2);
-		mas_init(&job->mas, &t->mt, 0);
-		reserve(test, &job->mas, job->value);
+	jobs = kunit_kcalloc(test, nr, sizeof(*jobs), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, jobs);
+	for (int i = 0; i < nr; i++) {
+		unsigned long index = GROWN + i * 100;
+
+		jobs[i].p = p;
+		mas_init(&jobs[i].mas, &p->mt, 0);
+		KUNIT_EXPECT_EQ(test, mas_preallocate(&jobs[i].mas, NULL, GFP_KERNEL), 0);
+		mas_set_range(&jobs[i].mas, index, index + 49);
+		expected_store(test, index, index + 49, entry(index));
+		INIT_WORK(&jobs[i].work, run_job);
+		schedule_work(&jobs[i].work);
+		grow(test, i % 10 * 10);
 	}
-	grow(test, 3000);
-	task = kthread_run(run_vm_jobs, queue, "maple_prealloc");
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
-	wait_for_completion(&queue->done);
-
-	for (int i = 0; i < VM_JOBS; i++) {
-		struct vm_job *job = &queue->jobs[i];
-
-		KUNIT_EXPECT_EQ(test, job->ret, 0);
-		KUNIT_EXPECT_EQ(test, nodes_reserved(&job->mas), 0);
-		mas_destroy(&job->mas);
-		mtree_lock(&t->expected);
-		nr = vm_job_stores(&t->expected, job, stores);
-		mtree_unlock(&t->expected);
-		for (int n = 0; n < nr; n++)
-			expected_store(test, stores[n].index, stores[n].last,
-				       stores[n].value);
-		cut[nr - 1]++;
+	for (int i = 0; i < nr; i++) {
+		flush_work(&jobs[i].work);
+		KUNIT_EXPECT_EQ(test, jobs[i].ret, 0);
 	}
 	expect_tree(test);
-	/* Rests on one side and on both */
-	KUNIT_EXPECT_GT(test, cut[1], 0);
-	KUNIT_EXPECT_GT(test, cut[2], 0);
+}
 #else
-	kunit_skip(test, "needs CONFIG_DMA_SHARED_BUFFER");
+/* Memory is short: that takes a slab allocator which fails when it is told to. */
+
+/* Without memory: -ENOMEM, and it can be tried again, also after any other error. */
+static void reserving_fails(struct kunit *test)
+{
+	struct prealloc *p = test->priv;
+
+	set_large_store(test);
+	refuse_memory(true);
+	KUNIT_EXPECT_EQ(test, reserve(test, GFP_NOWAIT), -ENOMEM);
+	refuse_memory(false);
+	KUNIT_EXPECT_FALSE(test, mas_is_err(&p->mas));
+	expect_failed(test, entry(1), -ENOMEM);
+
+	lock(test);
+	mas_store(&p->mas, entry(1));
+	unlock(test);
+	KUNIT_EXPECT_TRUE(test, mas_is_err(&p->mas));
+	KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+	expect_stored(test, entry(1));
+}
+
+/* Without memory: -ENOMEM, the range is unchanged, and there are no nodes. */
+static void exact_allocation_fails(struct kunit *test)
+{
+	struct prealloc *p = test->priv;
+
+	grow(test, 1000);
+	other_store(test, 1000, 1233, NULL);
+	lock(test);
+	/* Not those of before, either: this store needs few. */
+	mas_set_range(&p->mas, 42, 43);
+	KUNIT_EXPECT_EQ(test, mas_preallocate(&p->mas, entry(1), GFP_KERNEL), 0);
+	mas_set_range(&p->mas, 1100, 45000);
+	refuse_memory(true);
+	KUNIT_EXPECT_EQ(test, mas_preallocate(&p->mas, NULL, GFP_NOWAIT), -ENOMEM);
+	refuse_memory(false);
+	KUNIT_EXPECT_EQ(test, p->mas.index, 1100);
+	KUNIT_EXPECT_EQ(test, p->mas.last, 45000);
+	unlock(test);
+	expect_failed(test, entry(2), -ENOMEM);
+}
+
 #endif
-}
 
-/* Threads allocate from one space, all of it in the end. */
-#define ALLOCATORS	4
-#define RANGES		100
-#define RANGE_SIZE	10
-
-struct allocator {
-	struct maple_tree *mt;
-	struct completion *start;
-	struct completion done;
-	unsigned long id;
-	unsigned long index[RANGES];
-	int ret[RANGES];
-};
-
-static int allocate_range(struct allocator *a, int i)
+static int prealloc_init(struct kunit *test)
 {
-	int ret;
+	const struct prealloc_kind *kind = test->param_value;
+	struct prealloc *p = kunit_kzalloc(test, sizeof(*p), GFP_KERNEL);
 
-	MA_STATE(mas, a->mt, 0, 0);
-
-	ret = mas_preallocate(&mas, NULL, GFP_KERNEL);
-	if (ret)
-		return ret;
-
-	/* Others have their turn, on a single CPU too. */
-	usleep_range(10, 20);
-	mas_lock(&mas);
-	ret = mas_empty_area(&mas, 0, ULONG_MAX, RANGE_SIZE);
-	if (!ret) {
-		a->index[i] = mas.index;
-		ret = mas_store_prealloc(&mas, entry(a->id * RANGES + i));
-	}
-	mas_unlock(&mas);
-	mas_destroy(&mas);
-	return ret;
-}
-
-static int allocate_ranges(void *data)
-{
-	struct allocator *a = data;
-
-	wait_for_completion(a->start);
-	for (int i = 0; i < RANGES; i++)
-		a->ret[i] = allocate_range(a, i);
-	complete(&a->done);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	test->priv = p;
+	mutex_init(&p->mutex);
+	mt_init_flags(&p->mt, kind->flags);
+	if (kind->flags & MT_FLAGS_LOCK_EXTERN)
+		mt_set_external_lock(&p->mt, &p->mutex);
+	mt_init_flags(&p->expected, kind->flags & ~MT_FLAGS_LOCK_EXTERN);
+	mas_init(&p->mas, &p->mt, 0);
+	p->reserve = kind->reserve;
+	p->complaints = complaints();
 	return 0;
 }
 
-/* Many may reserve, and find an empty range and store in it: each gets its own. */
-static void threads_allocate_ranges(struct kunit *test)
+static void prealloc_exit(struct kunit *test)
 {
-	DECLARE_COMPLETION_ONSTACK(start);
-	struct prealloc_test *t = test->priv;
-	struct allocator *allocators;
-	unsigned long index;
-	int nr, ret;
+	struct prealloc *p = test->priv;
 
-	MA_STATE(mas, &t->mt, 0, 0);
-
-	allocators = kunit_kcalloc(test, ALLOCATORS, sizeof(*allocators),
-				   GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, allocators);
-	for (nr = 0; nr < ALLOCATORS; nr++) {
-		struct allocator *a = &allocators[nr];
-		struct task_struct *task;
-
-		a->mt = &t->mt;
-		a->start = &start;
-		a->id = nr;
-		init_completion(&a->done);
-		task = kthread_run(allocate_ranges, a, "maple_prealloc");
-		/* Not an assertion: the others wait. */
-		KUNIT_EXPECT_NOT_ERR_OR_NULL(test, task);
-		if (IS_ERR_OR_NULL(task))
-			break;
-	}
-	complete_all(&start);
-	for (int n = 0; n < nr; n++)
-		wait_for_completion(&allocators[n].done);
-
-	for (int i = 0; i < nr * RANGES; i++) {
-		struct allocator *a = &allocators[i / RANGES];
-
-		KUNIT_EXPECT_EQ(test, a->ret[i % RANGES], 0);
-		index = a->index[i % RANGES];
-		KUNIT_EXPECT_EQ(test, index % RANGE_SIZE, 0);
-		/* It has no other owner. */
-		KUNIT_EXPECT_NULL(test, mtree_load(&t->expected, index));
-		expected_store(test, index, index + RANGE_SIZE - 1, entry(i));
-	}
-	expect_tree(test);
-
-	/* There is no gap between them. */
-	mas_lock(&mas);
-	ret = mas_empty_area(&mas, 0, ULONG_MAX, 1);
-	mas_unlock(&mas);
-	KUNIT_EXPECT_EQ(test, ret, 0);
-	KUNIT_EXPECT_EQ(test, mas.index, nr * RANGES * RANGE_SIZE);
-}
-
-static int prealloc_test_init(struct kunit *test)
-{
-	const struct tree_kind *kind = test->param_value;
-	struct prealloc_test *t;
-
-	t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, t);
-	test->priv = t;
-	mt_init_flags(&t->mt, kind->flags);
-	mt_init_flags(&t->expected, kind->flags);
-	t->locks = debug_locks;
-	t->taints = get_taint();
-	return 0;
-}
-
-/* Nothing that a test has done may have caused a warning. */
-static void expect_no_warning(struct kunit *test)
-{
-	struct prealloc_test *t = test->priv;
-
-	KUNIT_EXPECT_EQ(test, debug_locks, t->locks);
-	KUNIT_EXPECT_EQ(test, get_taint() & BIT(TAINT_WARN),
-			t->taints & BIT(TAINT_WARN));
-}
-
-static void prealloc_test_exit(struct kunit *test)
-{
-	if (!test->priv)
+	if (!p)
 		return;
 
-	expect_no_warning(test);
+	mas_destroy(&p->mas);
 	destroy(test);
+	KUNIT_EXPECT_EQ(test, complaints(), p->complaints);
+	expect_no_nodes(test);
 }
 
-#define CASE(name)	KUNIT_CASE_PARAM(name, tree_kind_gen_params)
+#define ANY(name)	KUNIT_CASE_PARAM(name, any_gen_params)
+#define EXACT(name)	KUNIT_CASE_PARAM(name, exact_gen_params)
 
 static struct kunit_case prealloc_cases[] = {
-	CASE(store_succeeds),
-	CASE(holds_when_grown),
-	CASE(holds_when_erased),
-	CASE(holds_when_overwritten),
-	CASE(holds_when_rebuilt),
-	CASE(holds_for_any_store),
-	CASE(holds_when_moved),
-	CASE(state_is_at_entry),
-	KUNIT_CASE_PARAM(empty_area_is_stored, alloc_kind_gen_params),
-	KUNIT_CASE_PARAM(padded_area_is_stored, alloc_kind_gen_params),
-	CASE(mapping_is_split),
-	CASE(store_does_not_allocate),
-	CASE(store_in_signalling_section),
-	CASE(reserve_with_lock_held),
-	CASE(reserve_fails),
-	CASE(unreserved_store_fails),
-	CASE(exact_fit_needs_no_node),
-	CASE(inverted_range_fails),
-	CASE(null_is_widened),
-	CASE(mas_store_until_enomem),
-	CASE(reserve_twice_tops_up),
-	CASE(destroy_drops),
-	CASE(store_gfp_drops),
-	CASE(erase_drops),
-	CASE(two_states),
-	CASE(lock_is_asserted),
-	CASE(nothing_is_leaked),
-	CASE(other_thread_stores),
-	CASE(jobs_in_signalling_section),
-	KUNIT_CASE_PARAM(threads_allocate_ranges, alloc_kind_gen_params),
+	ANY(holds),
+	ANY(holds_for_any_store),
+	ANY(holds_for_any_state),
+	ANY(state_is_at_entry),
+	ANY(null_is_widened),
+	ANY(gap_is_stored),
+	ANY(mapping_is_split),
+	ANY(exact_fit_needs_no_nodes),
+	ANY(store_without_nodes_fails),
+	ANY(inverted_range_fails),
+	ANY(remaining_nodes),
+	ANY(mas_store_until_enomem),
+	ANY(reserving_again_tops_up),
+	ANY(nodes_are_dropped),
+	ANY(mas_store_allocates_again),
+	ANY(two_states),
+	ANY(tree_is_set_later),
+	ANY(lock_is_asserted),
+	EXACT(exact_holds),
+	EXACT(exact_after_reserve),
+	EXACT(exact_does_not_walk),
+	EXACT(exact_walks_again),
+	EXACT(exact_errors),
+	EXACT(exact_walk_is_dropped),
+	EXACT(exact_mas_store),
+#ifdef __KERNEL__
+	KUNIT_CASE_PARAM(jobs_in_signalling_section, internal_gen_params),
+#else
+	ANY(reserving_fails),
+	EXACT(exact_allocation_fails),
+#endif
 	{}
 };
 
 static struct kunit_suite prealloc_suite = {
 	.name = "maple_prealloc",
-	.init = prealloc_test_init,
-	.exit = prealloc_test_exit,
+	.init = prealloc_init,
+	.exit = prealloc_exit,
 	.test_cases = prealloc_cases,
 };
 
-/*
- * External lock, held from mas_preallocate() to mas_store_prealloc().
- */
-static void expect_external_stored(struct kunit *test, struct ma_state *mas,
-				   void *value)
-{
-	unsigned long index = mas->index, last = mas->last;
+kunit_test_suites(&prealloc_suite);
 
-	KUNIT_EXPECT_EQ(test, mas_store_prealloc(mas, value), 0);
-	KUNIT_EXPECT_EQ(test, nodes_reserved(mas), 0);
-	expected_store(test, index, last, value);
-	expect_tree(test);
-}
-
-/* What is reserved is exactly what the store needs. */
-static void external_is_exact(struct kunit *test)
-{
-	struct prealloc_test *t = test->priv;
-
-	MA_STATE(mas, &t->mt, 10, 20);
-
-	mutex_lock(&t->lock);
-	KUNIT_EXPECT_EQ(test, mas_preallocate(&mas, entry(1), GFP_KERNEL), 0);
-	KUNIT_EXPECT_EQ(test, nodes_reserved(&mas), 1);
-	expect_external_stored(test, &mas, entry(1));
-
-	mas_set_range(&mas, 10, 20);
-	KUNIT_EXPECT_EQ(test, mas_preallocate(&mas, entry(2), GFP_KERNEL), 0);
-	KUNIT_EXPECT_EQ(test, nodes_reserved(&mas), 0);
-	expect_external_stored(test, &mas, entry(2));
-
-	grow(test, 1000);
-	mas_set_range(&mas, 1234, 41234);
-	KUNIT_EXPECT_EQ(test, mas_preallocate(&mas, entry(3), GFP_KERNEL), 0);
-	expect_external_stored(test, &mas, entry(3));
-	mutex_unlock(&t->lock);
-}
-
-/* The store does not walk again: it finds its place without the root. */
-static void external_walks_once(struct kunit *test)
-{
-	struct prealloc_test *t = test->priv;
-	void *root;
-	int ret;
-
-	MA_STATE(mas, &t->mt, 10, 20);
-
-	mutex_lock(&t->lock);
-	grow(test, 1000);
-	other_store(test, 10, 20, entry(1));
-	KUNIT_EXPECT_EQ(test, mas_preallocate(&mas, entry(2), GFP_KERNEL), 0);
-	root = rcu_dereference_protected(t->mt.ma_root, lockdep_is_held(&t->lock));
-	rcu_assign_pointer(t->mt.ma_root, NULL);
-	ret = mas_store_prealloc(&mas, entry(2));
-	rcu_assign_pointer(t->mt.ma_root, root);
-	KUNIT_EXPECT_EQ(test, ret, 0);
-	expected_store(test, 10, 20, entry(2));
-	expect_tree(test);
-	mutex_unlock(&t->lock);
-}
-
-/* A state that was reset walks again. */
-static void external_walks_after_reset(struct kunit *test)
-{
-	struct prealloc_test *t = test->priv;
-
-	MA_STATE(mas, &t->mt, 1234, 41234);
-
-	mutex_lock(&t->lock);
-	grow(test, 1000);
-	KUNIT_EXPECT_EQ(test, mas_preallocate(&mas, entry(1), GFP_KERNEL), 0);
-	mas_pause(&mas);
-	expect_external_stored(test, &mas, entry(1));
-	mutex_unlock(&t->lock);
-}
-
-/* Without a reservation: -ENOMEM, and it can be reserved and tried again. */
-static void external_unreserved_fails(struct kunit *test)
-{
-	struct prealloc_test *t = test->priv;
-
-	MA_STATE(mas, &t->mt, 1234, 41234);
-
-	mutex_lock(&t->lock);
-	grow(test, 1000);
-	KUNIT_EXPECT_EQ(test, mas_store_prealloc(&mas, entry(1)), -ENOMEM);
-	KUNIT_EXPECT_EQ(test, mas.index, 1234);
-	KUNIT_EXPECT_EQ(test, mas.last, 41234);
-	expect_tree(test);
-	KUNIT_EXPECT_EQ(test, mas_preallocate(&mas, entry(1), GFP_KERNEL), 0);
-	expect_external_stored(test, &mas, entry(1));
-	mutex_unlock(&t->lock);
-}
-
-/* mas_reserve() needs no lock, and holds although the lock is dropped. */
-static void external_reserved_holds(struct kunit *test)
-{
-	struct prealloc_test *t = test->priv;
-
-	MA_STATE(mas, NULL, 1234, 41234);
-
-	KUNIT_ASSERT_EQ(test, mas_reserve(&mas, GFP_KERNEL), 0);
-	mutex_lock(&t->lock);
-	grow(test, 5000);
-	mutex_unlock(&t->lock);
-	mutex_lock(&t->lock);
-	mas.tree = &t->mt;
-	KUNIT_EXPECT_EQ(test, mas_store_prealloc(&mas, entry(1)), 0);
-	expected_store(test, 1234, 41234, entry(1));
-	expect_tree(test);
-	mutex_unlock(&t->lock);
-	KUNIT_EXPECT_NE(test, nodes_reserved(&mas), 0);
-	mas_destroy(&mas);
-	KUNIT_EXPECT_EQ(test, nodes_reserved(&mas), 0);
-}
-
-static int external_test_init(struct kunit *test)
-{
-	int ret = prealloc_test_init(test);
-	struct prealloc_test *t = test->priv;
-
-	mutex_init(&t->lock);
-	mt_init_flags(&t->mt, t->mt.ma_flags | MT_FLAGS_LOCK_EXTERN);
-	mt_set_external_lock(&t->mt, &t->lock);
-	return ret;
-}
-
-static void external_test_exit(struct kunit *test)
-{
-	struct prealloc_test *t = test->priv;
-
-	if (!t)
-		return;
-
-	expect_no_warning(test);
-	mutex_lock(&t->lock);
-	__mt_destroy(&t->mt);
-	mutex_unlock(&t->lock);
-	mtree_destroy(&t->expected);
-}
-
-static struct kunit_case external_cases[] = {
-	CASE(external_is_exact),
-	CASE(external_walks_once),
-	CASE(external_walks_after_reset),
-	CASE(external_unreserved_fails),
-	CASE(external_reserved_holds),
-	CASE(lock_is_asserted),
-	{}
-};
-
-static struct kunit_suite external_suite = {
-	.name = "maple_prealloc_external",
-	.init = external_test_init,
-	.exit = external_test_exit,
-	.test_cases = external_cases,
-};
-
-kunit_test_suites(&prealloc_suite, &external_suite);
-
-MODULE_DESCRIPTION("KUnit tests of maple tree preallocation");
+MODULE_DESCRIPTION("Specification of maple tree preallocation");
 MODULE_LICENSE("GPL");
