@@ -69,7 +69,7 @@ extern __thread bool kmem_cache_refuse;
 extern __thread unsigned long kmem_cache_refused;
 extern int nr_allocated, kmalloc_nr_allocated;
 
-static __thread const void *held_lock;
+static __thread void *held_lock;
 __thread unsigned long lockdep_splats;
 
 #define lockdep_assert(cond)	(lockdep_splats += !(cond))
@@ -116,7 +116,12 @@ static const struct tree_kind {
 	{ "allocation, RCU", MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU },
 };
 
-KUNIT_ARRAY_PARAM_DESC(tree_kinds, tree_kinds, name);
+static inline void tree_kind_desc(const struct tree_kind *kind, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%s", kind->name);
+}
+
+KUNIT_ARRAY_PARAM(tree_kinds, tree_kinds, tree_kind_desc);
 
 /* A test that runs with each kind of tree: test->param_value is a struct tree_kind. */
 #define TREE_CASE(name)	KUNIT_CASE_PARAM(name, tree_kinds_gen_params)

@@ -15,11 +15,21 @@ struct mutex {
 #define mutex_lock(mutex)	pthread_mutex_lock(&(mutex)->lock)
 #define mutex_unlock(mutex)	pthread_mutex_unlock(&(mutex)->lock)
 
-#define kunit_kzalloc(test, size, gfp)	calloc(1, size)
 #undef kfree_rcu		/* that is for nodes only */
-#define kfree_rcu(obj, head)	(synchronize_rcu(), kfree(obj))
+#define kfree_rcu(obj, head)	free_later(obj, offsetof(typeof((obj)[0]), head))
 #define cond_resched()		do { } while (0)
 #define CAN_REFUSE	true
+
+static void *kunit_kzalloc(struct kunit *test, size_t size, gfp_t gfp)
+{
+	return calloc(1, size);
+}
+
+static void free_later(void *obj, size_t offset)
+{
+	synchronize_rcu();
+	kfree(obj);
+}
 
 static void refuse_memory(bool refuse)
 {

@@ -384,7 +384,7 @@ static const struct tree_kind reserve_kinds[] = {
 	  MT_FLAGS_LOCK_EXTERN | MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU },
 };
 
-KUNIT_ARRAY_PARAM_DESC(reserve_kinds, reserve_kinds, name);
+KUNIT_ARRAY_PARAM(reserve_kinds, reserve_kinds, tree_kind_desc);
 
 /* The external lock: memory can be allocated under a mutex. */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;

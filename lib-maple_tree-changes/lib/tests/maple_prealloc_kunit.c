@@ -79,8 +79,24 @@ static const struct prealloc_kind {
 	{ "allocation, RCU", MT_FLAGS_LOCK_EXTERN | MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU },
 };
 
-KUNIT_ARRAY_PARAM_DESC(any, any_kinds, name);
-KUNIT_ARRAY_PARAM_DESC(exact, exact_kinds, name);
+static void kind_desc(const struct prealloc_kind *kind, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%s", kind->name);
+}
+
+KUNIT_ARRAY_PARAM(any, any_kinds, kind_desc);
+KUNIT_ARRAY_PARAM(exact, exact_kinds, kind_desc);
+
+/* Only these have gaps. */
+static const void *alloc_gen_params(struct kunit *test, const void *prev, char *desc)
+{
+	const struct prealloc_kind *kind = prev;
+
+	do {
+		kind = any_gen_params(test, kind, desc);
+	} while (kind && !(kind->flags & MT_FLAGS_ALLOC_RANGE));
+	return kind;
+}
 
 static void *entry(unsigned long v)
 {
@@ -221,11 +237,11 @@ static void rebuild(struct kunit *test, unsigned long n)
 	grow(test, n);
 }
 
-static int reserve(struct kunit *test, gfp_t gfp)
+static int reserve(struct kunit *test, struct ma_state *mas, gfp_t gfp)
 {
 	struct prealloc *p = test->priv;
 
-	return p->reserve ? mas_reserve(&p->mas, gfp) : mas_preallocate(&p->mas, NULL, gfp);
+	return p->reserve ? mas_reserve(mas, gfp) : mas_preallocate(mas, NULL, gfp);
 }
 
 /* The lock is held, and nothing is allocated. */
@@ -286,7 +302,7 @@ static void holds(struct kunit *test)
 
 	for (int i = 0; i < ARRAY_SIZE(changes) * ARRAY_SIZE(counts); i++) {
 		destroy(test);
-		KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+		KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
 		changes[i / ARRAY_SIZE(counts)](test, counts[i % ARRAY_SIZE(counts)]);
 		mas_set_range(&p->mas, 1234, 41234);
 		expect_stored(test, entry(i));
@@ -311,7 +327,7 @@ static void holds_for_any_store(struct kunit *test)
 
 	for (int i = 0; i < ARRAY_SIZE(stores) * ARRAY_SIZE(counts); i++) {
 		destroy(test);
-		KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+		KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
 		grow(test, counts[i / ARRAY_SIZE(stores)]);
 		p->mas.index = stores[i % ARRAY_SIZE(stores)].index;
 		p->mas.last = stores[i % ARRAY_SIZE(stores)].last;
@@ -369,13 +385,13 @@ static void holds_for_any_state(struct kunit *test)
 	/* Reserved before the move, and after it */
 	for (int i = 0; i < 2 * nr; i++) {
 		grow(test, 50);
-		KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+		KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
 		lock(test);
 		moves[i / 2](&p->mas);
 		unlock(test);
 		rebuild(test, 500);
 		if (i % 2)
-			KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+			KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
 		/* Not by mas_set_range(), which would reset it */
 		p->mas.index = 1234;
 		p->mas.last = 41234;
@@ -390,7 +406,7 @@ static void state_is_at_entry(struct kunit *test)
 
 	set_large_store(test);
 	other_store(test, 41235, 41300, entry(2));
-	KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
 	lock(test);
 	KUNIT_EXPECT_EQ(test, mas_store_prealloc(&p->mas, entry(1)), 0);
 	KUNIT_EXPECT_EQ(test, p->mas.index, 1234);
@@ -410,7 +426,7 @@ static void null_is_widened(struct kunit *test)
 	/* Without RCU mode, this takes no node. */
 	if (p->mt.ma_flags & MT_FLAGS_USE_RCU)
 		expect_failed(test, NULL, -ENOMEM);
-	KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
 	expect_stored(test, NULL);
 	KUNIT_EXPECT_EQ(test, p->mas.index, 16);
 	KUNIT_EXPECT_EQ(test, p->mas.last, 29);
@@ -424,9 +440,9 @@ static void gap_is_stored(struct kunit *test)
 
 	MA_STATE(pad, &p->mt, 0, 0);
 
-	for (int i = 0; i < 200 && p->mt.ma_flags & MT_FLAGS_ALLOC_RANGE; i++) {
+	for (int i = 0; i < 200; i++) {
 		KUNIT_EXPECT_EQ(test, mas_reserve(&pad, GFP_KERNEL), 0);
-		KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+		KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
 		lock(test);
 		KUNIT_EXPECT_EQ(test, mas_empty_area(&p->mas, 0, ULONG_MAX, 40 + 63), 0);
 		start = p->mas.index;
@@ -455,7 +471,7 @@ static void mapping_is_split(struct kunit *test)
 {
 	struct prealloc *p = test->priv;
 
-	KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
 	grow(test, 3000);
 	other_store(test, 10000, 10099, entry(1));
 	mas_set_range(&p->mas, 10020, 10029);
@@ -480,9 +496,11 @@ static void exact_fit_needs_no_nodes(struct kunit *test)
 /* Without nodes: -ENOMEM, and it can be tried again. */
 static void store_without_nodes_fails(struct kunit *test)
 {
+	struct prealloc *p = test->priv;
+
 	set_large_store(test);
 	expect_failed(test, entry(1), -ENOMEM);
-	KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
 	expect_stored(test, entry(1));
 }
 
@@ -491,7 +509,7 @@ static void inverted_range_fails(struct kunit *test)
 {
 	struct prealloc *p = test->priv;
 
-	KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
 	grow(test, 1000);
 	lock(test);
 	at_walk(&p->mas);
@@ -511,7 +529,7 @@ static void remaining_nodes(struct kunit *test)
 	set_large_store(test);
 	/* The last call decides. */
 	KUNIT_EXPECT_EQ(test, mas_reserve(&p->mas, GFP_KERNEL), 0);
-	KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
 	expect_stored(test, entry(1));
 	set_large_store(test);
 	if (p->reserve)
@@ -526,7 +544,7 @@ static void mas_store_until_enomem(struct kunit *test)
 	struct prealloc *p = test->priv;
 	unsigned long index = 0;
 
-	KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
 	for (int failures = 0; index < GROWN && failures < 3; index += 10) {
 		mas_set_range(&p->mas, index, index + 5);
 		lock(test);
@@ -544,7 +562,7 @@ static void mas_store_until_enomem(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, p->mas.index, index);
 		KUNIT_EXPECT_EQ(test, p->mas.last, index + 5);
 		expect_tree(test);
-		KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+		KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
 	}
 	KUNIT_EXPECT_GT(test, index, 200);
 	KUNIT_EXPECT_LE(test, index, GROWN - 10);
@@ -557,16 +575,16 @@ static void reserving_again_tops_up(struct kunit *test)
 	struct prealloc *p = test->priv;
 
 	set_large_store(test);
-	KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
 	refuse_memory(true);
-	KUNIT_EXPECT_EQ(test, reserve(test, GFP_NOWAIT), 0);
+	KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_NOWAIT), 0);
 	refuse_memory(false);
 	lock(test);
 	mas_store(&p->mas, entry(2));
 	unlock(test);
 	expected_store(test, 1234, 41234, entry(2));
 	refuse_memory(CAN_REFUSE);
-	KUNIT_EXPECT_EQ(test, reserve(test, GFP_NOWAIT), CAN_REFUSE ? -ENOMEM : 0);
+	KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_NOWAIT), CAN_REFUSE ? -ENOMEM : 0);
 	refuse_memory(false);
 	set_large_store(test);
 	expect_stored(test, entry(1));
@@ -578,7 +596,7 @@ static void nodes_are_dropped(struct kunit *test)
 	struct prealloc *p = test->priv;
 
 	for (int i = 0; i < 4; i++) {
-		KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+		KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
 		mas_set(&p->mas, GROWN + 1);
 		if (i == 0)
 			mas_destroy(&p->mas);
@@ -602,7 +620,7 @@ static void mas_store_allocates_again(struct kunit *test)
 
 	set_large_store(test);
 	other_store(test, 1234, 1234, entry(2));
-	KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
 	mas_destroy(&p->mas);
 	lock(test);
 	allow_memory();
@@ -620,7 +638,7 @@ static void two_states(struct kunit *test)
 
 	MA_STATE(other, &p->mt, 2345, 31234);
 
-	KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
 	KUNIT_EXPECT_EQ(test, mas_reserve(&other, GFP_KERNEL), 0);
 	set_large_store(test);
 	lock(test);
@@ -847,16 +865,18 @@ static void run_job(struct work_struct *work)
 	job->ret = mas_store_prealloc(&job->mas, entry(job->mas.index));
 	mtree_unlock(&job->p->mt);
 	dma_fence_end_signalling(cookie);
-	/* Freeing sheaves is for where a fence does not wait. */
 	mas_destroy(&job->mas);
 }
 
 /* A mutex must not be taken there. */
 static const void *internal_gen_params(struct kunit *test, const void *prev, char *desc)
 {
-	const struct prealloc_kind *kind = any_gen_params(test, prev, desc);
+	const struct prealloc_kind *kind = prev;
 
-	return kind && kind->flags & MT_FLAGS_LOCK_EXTERN ? NULL : kind;
+	do {
+		kind = any_gen_params(test, kind, desc);
+	} while (kind && kind->flags & MT_FLAGS_LOCK_EXTERN);
+	return kind;
 }
 
 /* A worker may store while a fence is being signalled, and others change the tree. */
@@ -876,7 +896,7 @@ static void jobs_in_signalling_section(struct kunit *test)
 
 		jobs[i].p = p;
 		mas_init(&jobs[i].mas, &p->mt, 0);
-		KUNIT_EXPECT_EQ(test, mas_preallocate(&jobs[i].mas, NULL, GFP_KERNEL), 0);
+		KUNIT_EXPECT_EQ(test, reserve(test, &jobs[i].mas, GFP_KERNEL), 0);
 		mas_set_range(&jobs[i].mas, index, index + 49);
 		expected_store(test, index, index + 49, entry(index));
 		INIT_WORK(&jobs[i].work, run_job);
@@ -899,7 +919,7 @@ static void reserving_fails(struct kunit *test)
 
 	set_large_store(test);
 	refuse_memory(true);
-	KUNIT_EXPECT_EQ(test, reserve(test, GFP_NOWAIT), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_NOWAIT), -ENOMEM);
 	refuse_memory(false);
 	KUNIT_EXPECT_FALSE(test, mas_is_err(&p->mas));
 	expect_failed(test, entry(1), -ENOMEM);
@@ -908,7 +928,7 @@ static void reserving_fails(struct kunit *test)
 	mas_store(&p->mas, entry(1));
 	unlock(test);
 	KUNIT_EXPECT_TRUE(test, mas_is_err(&p->mas));
-	KUNIT_EXPECT_EQ(test, reserve(test, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
 	expect_stored(test, entry(1));
 }
 
@@ -975,7 +995,7 @@ static struct kunit_case prealloc_cases[] = {
 	ANY(holds_for_any_state),
 	ANY(state_is_at_entry),
 	ANY(null_is_widened),
-	ANY(gap_is_stored),
+	KUNIT_CASE_PARAM(gap_is_stored, alloc_gen_params),
 	ANY(mapping_is_split),
 	ANY(exact_fit_needs_no_nodes),
 	ANY(store_without_nodes_fails),

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/compiler.h>
 
 #define KUNIT_PARAM_DESC_SIZE	128
 
@@ -43,35 +44,46 @@ struct kunit_suite {
 #define KUNIT_CASE_PARAM(test_name, gen_params)					\
 	{ .run_case = test_name, .name = #test_name, .generate_params = gen_params }
 
-#define KUNIT_ARRAY_PARAM_DESC(name, array, desc_member)			\
-static inline const void *name##_gen_params(struct kunit *test, const void *prev, char *desc)	\
+#define KUNIT_ARRAY_PARAM(name, array, get_desc)				\
+static const void __maybe_unused *name##_gen_params(struct kunit *test,		\
+						    const void *prev, char *desc)	\
 {										\
-	typeof((array)[0]) *next = prev ? (typeof(next))prev + 1 : (array);	\
+	__auto_type first = &(array)[0];					\
+	__auto_type next = prev ? (typeof(first))prev + 1 : first;		\
 										\
-	if (next == (array) + sizeof(array) / sizeof((array)[0]))		\
+	if (next == first + sizeof(array) / sizeof((array)[0]))			\
 		return NULL;							\
-	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%s", next->desc_member);		\
+	get_desc(next, desc);							\
 	return next;								\
 }
 
-#define kunit_skip(test, reason) do {						\
-	(test)->status = KUNIT_SKIPPED;						\
-	(test)->why = (reason);							\
-	longjmp((test)->abort, 1);						\
-} while (0)
+static inline void kunit_skip(struct kunit *test, const char *why)
+{
+	test->status = KUNIT_SKIPPED;
+	test->why = why;
+	longjmp(test->abort, 1);
+}
+
+static inline void kunit_fail(struct kunit *test, bool fatal, const char *fmt, ...)
+{
+	va_list args;
+
+	test->status = KUNIT_FAILURE;
+	va_start(args, fmt);
+	vprintf(fmt, args);
+	va_end(args);
+	if (fatal)
+		longjmp(test->abort, 1);
+}
 
 #define KUNIT_CHECK(test, fatal, left, op, right, fmt, ...) do {		\
 	typeof(left) __left = (left);						\
 	typeof(right) __right = (right);					\
 										\
-	if (__left op __right)							\
-		break;								\
-	(test)->status = KUNIT_FAILURE;						\
-	printf("    # FAILED at %s:%d: %s %s %s: %#lx, %#lx " fmt "\n",		\
-	       __FILE__, __LINE__, #left, #op, #right, (unsigned long)__left,	\
-	       (unsigned long)__right, ##__VA_ARGS__);				\
-	if (fatal)								\
-		longjmp((test)->abort, 1);					\
+	if (!(__left op __right))						\
+		kunit_fail(test, fatal, "    # FAILED at %s:%d: %s %s %s: %#lx, %#lx " fmt "\n", \
+			   __FILE__, __LINE__, #left, #op, #right, (unsigned long)__left,	\
+			   (unsigned long)__right, ##__VA_ARGS__);		\
 } while (0)
 
 #define KUNIT_EXPECT_EQ(test, left, right)	KUNIT_CHECK(test, false, left, ==, right, "")
