@@ -28,7 +28,7 @@ configure()
 	# shellcheck disable=SC2086 # words
 	printf 'CONFIG_%s=y\n' $options >"$tmp/config"
 	say '# CONFIG_SLUB_TINY is not set' >>"$tmp/config"
-	! has_suites || printf '%s\n' CONFIG_KUNIT=y CONFIG_MAPLE_PREALLOC_KUNIT_TEST=m >>"$tmp/config"
+	! has_suites || printf '%s\n' CONFIG_RUNTIME_TESTING_MENU=y CONFIG_KUNIT=y CONFIG_MAPLE_PREALLOC_KUNIT_TEST=m >>"$tmp/config"
 	mkdir -p "$work/um"
 	kmake tinyconfig
 	(cd "$src" && scripts/kconfig/merge_config.sh -m -O "$work/um" "$work/um/.config" "$tmp/config") >/dev/null
