@@ -151,36 +151,53 @@ static inline enum kunit_status kunit_run_case(struct kunit_suite *suite, struct
 	return all.status;
 }
 
+/* How many cases of @suite match @pattern?  Runs them, too, unless @all is NULL. */
+static inline int kunit_run_suite(struct kunit_suite *suite, const char *pattern,
+				  struct kunit *all)
+{
+	int nr = 0;
+
+	for (struct kunit_case *c = suite->test_cases; c->run_case; c++) {
+		char name[256];
+
+		snprintf(name, sizeof(name), "%s.%s", suite->name, c->name);
+		if (pattern && fnmatch(pattern, name, 0))
+			continue;
+		nr++;
+		if (all && kunit_run_case(suite, c, nr) == KUNIT_FAILURE)
+			all->status = KUNIT_FAILURE;
+	}
+	return nr;
+}
+
 /* Runs the cases whose SUITE.CASE matches @pattern, or all.  Returns the exit status. */
 static inline int kunit_run(struct kunit_suite **suites, int nr_suites, const char *pattern)
 {
 	bool failed = false;
-	int run = 0;
+	int nr = 0;
 
-	printf("KTAP version 1\n1..%d\n", nr_suites);
-	for (int s = 0; s < nr_suites; s++) {
-		struct kunit_suite *suite = suites[s];
-		struct kunit all = {};
-		int nr = 0;
-
-		printf("    KTAP version 1\n    # Subtest: %s\n", suite->name);
-		for (struct kunit_case *c = suite->test_cases; c->run_case; c++) {
-			char name[256];
-
-			snprintf(name, sizeof(name), "%s.%s", suite->name, c->name);
-			if (pattern && fnmatch(pattern, name, 0))
-				continue;
-			if (kunit_run_case(suite, c, ++nr) == KUNIT_FAILURE)
-				all.status = KUNIT_FAILURE;
-		}
-		printf("    1..%d\n", nr);
-		kunit_print(&all, "", s + 1, suite->name);
-		failed |= all.status == KUNIT_FAILURE;
-		run += nr;
+	for (int s = 0; s < nr_suites; s++)
+		nr += kunit_run_suite(suites[s], pattern, NULL) > 0;
+	if (!nr) {
+		fprintf(stderr, "no test matches %s\n", pattern);
+		return 2;
 	}
-	if (!run)
-		fprintf(stderr, "no test matches %s\n", pattern ?: "*");
-	return failed || !run;
+
+	printf("KTAP version 1\n1..%d\n", nr);
+	nr = 0;
+	for (int s = 0; s < nr_suites; s++) {
+		int cases = kunit_run_suite(suites[s], pattern, NULL);
+		struct kunit all = {};
+
+		if (!cases)
+			continue;
+		printf("    KTAP version 1\n    # Subtest: %s\n    1..%d\n", suites[s]->name,
+		       cases);
+		kunit_run_suite(suites[s], pattern, &all);
+		kunit_print(&all, "", ++nr, suites[s]->name);
+		failed |= all.status == KUNIT_FAILURE;
+	}
+	return failed;
 }
 
 #endif /* _KUNIT_TEST_H */
