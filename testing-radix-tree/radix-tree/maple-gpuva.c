@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0+
 /*
- * A GPU VA manager, as VM_BIND wants it.
+ * A GPU VA manager, as VM_BIND wants it: the example of the documentation, which is
+ * included here, with threads and against a model.
  *
  * The ioctl that submits a job may allocate, but does not know what the job will
  * find in the VM, as other jobs are still queued.  When the job runs, a dma-fence
@@ -16,99 +17,74 @@
  * Only the first store may need nodes.  After it, what is left over of A and D has
  * slots of its own, but still the old entries.  The other two replace these in
  * exactly their ranges.  That takes no nodes, as long as the lock is held.
- *
- * An unmap stores NULL instead of new.  A map that continues its neighbours takes
- * in their ranges, and is still one store.  Readers under RCU are not part of this.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include "maple-harness.h"
+#include "maple-kunit.h"
+#include "../../../lib/tests/maple_doc_kunit.c"
 
 #define SMALL_PAGES	1024UL
 #define LARGE_PAGES	131072UL
 #define SUBMITTERS	3
 #define MAX_OPS		8	/* of a job */
 
-/* The entries of the tree */
-struct gpuva {
-	unsigned long start, last;
-	unsigned long offset;	/* in the object */
-	unsigned int obj;	/* 0 in a request to unmap */
-};
-
-/* All that an operation may need is allocated when it is submitted. */
-struct bind_op {
-	struct ma_state mas;
-	struct gpuva *new, *prev, *next;
-};
-
 struct bind_job {
 	unsigned int submitted;	/* after this many jobs had run */
 	int nr;
-	struct bind_op ops[MAX_OPS];
+	struct foo_job ops[MAX_OPS];
 };
 
 static struct vm {
-	struct maple_tree mt;
+	struct foo foo;
 	unsigned long base, nr_pages;	/* addresses are in pages */
 	u64 *pages;		/* the model: page_at() each address */
 	pthread_t executor;
 	int queue[2];		/* a pipe, which limits how many jobs are pending */
 	unsigned int run;	/* jobs */
-	unsigned int late, cancelled, unmap, split, merge;	/* none may stay 0 */
+	unsigned int late, cancelled, unmap, cut, merge;	/* none may stay 0 */
 } vms[2];
 static int nr_vms;
 
-static void free_job(struct bind_job *job)
-{
-	for (int i = 0; i < job->nr; i++) {
-		free(job->ops[i].new);
-		free(job->ops[i].prev);
-		free(job->ops[i].next);
-	}
-	free(job);
-}
-
-/* The stores of a job that has run have given all nodes back. */
 static void cancel_job(struct bind_job *job)
 {
 	for (int i = 0; i < job->nr; i++)
-		mas_destroy(&job->ops[i].mas);
-	free_job(job);
+		foo_cancel(&job->ops[i]);
+	free(job);
 }
 
 /*
  * Submission: in any thread, may sleep and fail
  */
-static void random_request(struct gpuva *new, struct vm *vm, struct rnd *r)
+static void random_request(struct foo_job *op, struct vm *vm, struct rnd *r)
 {
 	unsigned long nr = 1 + rnd_below(r, rnd_below(r, 50) ? 16 : 512);
 	unsigned long first = rnd_below(r, vm->nr_pages);
+	unsigned long object = rnd_below(r, 4);
 
-	new->start = vm->base + first;
-	new->last = new->start + min(nr, vm->nr_pages - first) - 1;
+	op->first = vm->base + first;
+	op->last = op->first + min(nr, vm->nr_pages - first) - 1;
+	if (!object)
+		return;		/* unmap */
+
+	op->new = kzalloc_obj(*op->new);
+	op->new->first = op->first;
+	op->new->last = op->last;
 	/* Let many continue each other. */
-	new->obj = rnd_below(r, 4);
-	new->offset = first + rnd_below(r, 2);
+	op->new->object = object;
+	op->new->offset = first + rnd_below(r, 2);
 }
 
-static int prepare_op(struct bind_op *op, struct vm *vm, struct rnd *r)
+static int prepare_op(struct foo_job *op, struct vm *vm, struct rnd *r)
 {
 	bool oom = !rnd_below(r, 200);
 	int ret;
 
-	mas_init(&op->mas, &vm->mt, 0);
-	/* In user space, GFP_NOWAIT always fails. */
-	ret = mas_preallocate(&op->mas, NULL, oom ? GFP_NOWAIT : GFP_KERNEL);
+	random_request(op, vm, r);
+	refuse_memory(oom);
+	ret = foo_prepare(&vm->foo, op);
+	refuse_memory(false);
 	CHECK(ret == (oom ? -ENOMEM : 0));
-	if (ret)
-		return ret;
-
-	op->new = malloc(sizeof(*op->new));
-	op->prev = malloc(sizeof(*op->prev));
-	op->next = malloc(sizeof(*op->next));
-	random_request(op->new, vm, r);
-	return 0;
+	return ret;
 }
 
 static struct bind_job *prepare_job(struct vm *vm, struct rnd *r)
@@ -146,111 +122,24 @@ static void *submit(void *nr)
 /*
  * Execution: by one thread for each VM, must not allocate, and cannot fail
  */
-static struct gpuva *va_at(struct ma_state *mas, unsigned long addr)
-{
-	mas_set(mas, addr);
-	return mas_walk(mas);
-}
-
-static bool contiguous(const struct gpuva *a, const struct gpuva *b)
-{
-	return a->obj == b->obj && b->offset - a->offset == b->start - a->start;
-}
-
-/* What continues @new may also overlap it, and be on both sides. */
-static void merge(struct vm *vm, struct ma_state *mas, struct gpuva *new)
-{
-	struct gpuva *va;
-
-	va = new->start ? va_at(mas, new->start - 1) : NULL;
-	if (va && contiguous(va, new)) {
-		new->start = va->start;
-		new->offset = va->offset;
-		vm->merge++;
-	}
-	va = new->last < ULONG_MAX ? va_at(mas, new->last + 1) : NULL;
-	if (va && contiguous(new, va)) {
-		new->last = va->last;
-		vm->merge++;
-	}
-}
-
-/* What is left over of @va needs an entry of its own. */
-static struct gpuva *remap(struct gpuva **spare, const struct gpuva *va,
-			   unsigned long start, unsigned long last)
-{
-	struct gpuva *new = *spare;
-
-	*spare = NULL;
-	*new = *va;
-	new->start = start;
-	new->last = last;
-	new->offset += start - va->start;
-	return new;
-}
-
-/* No one can find these: the lock is held until the next store has replaced them. */
-static void unmap(struct ma_state *mas, unsigned long start, unsigned long last)
-{
-	struct gpuva *va;
-
-	mas_set(mas, start);
-	mas_for_each(mas, va, last)
-		free(va);
-}
-
-static void store(struct ma_state *mas, unsigned long start, unsigned long last, void *va)
-{
-	mas_set_range(mas, start, last);
-	CHECK(!mas_store_prealloc(mas, va));
-}
-
-static void run_op(struct vm *vm, struct bind_op *op)
-{
-	struct gpuva *new = op->new, *prev = NULL, *next = NULL, *first, *last;
-	struct ma_state *mas = &op->mas;
-
-	mas_lock(mas);
-	merge(vm, mas, new);
-	first = va_at(mas, new->start);
-	last = va_at(mas, new->last);
-	if (first && first->start < new->start)
-		prev = remap(&op->prev, first, first->start, new->start - 1);
-	if (last && last->last > new->last)
-		next = remap(&op->next, last, new->last + 1, last->last);
-	vm->split += prev && next && first == last;
-	vm->unmap += first && !new->obj;
-
-	unmap(mas, new->start, new->last);
-	store(mas, new->start, new->last, new->obj ? new : NULL);
-	if (prev)
-		store(mas, prev->start, prev->last, prev);
-	if (next)
-		store(mas, next->start, next->last, next);
-	mas_unlock(mas);
-
-	if (new->obj)
-		op->new = NULL;
-}
-
 /* What is mapped at @addr */
-static u64 page_at(const struct gpuva *va, unsigned long addr)
+static u64 page_at(const struct foo_va *va, unsigned long addr)
 {
-	return va && va->obj ? (u64)va->obj << 32 | (va->offset + (addr - va->start)) : 0;
+	return va ? (u64)va->object << 32 | (va->offset + (addr - va->first)) : 0;
 }
 
 /* All pages are as in the model, in as few mappings as possible. */
 static void check_pages(struct vm *vm, unsigned long first, unsigned long last)
 {
-	struct gpuva *va, *prev = NULL;
+	struct foo_va *va, *prev = NULL;
 
-	MA_STATE(mas, &vm->mt, 0, 0);
+	MA_STATE(mas, &vm->foo.mt, 0, 0);
 
 	mas_lock(&mas);
 	for (unsigned long i = first; i <= last; prev = va) {
-		va = va_at(&mas, vm->base + i);
-		CHECK(!va || (va->start == mas.index && va->last == mas.last));
-		CHECK(!va || !prev || !contiguous(prev, va));
+		va = foo_find(&mas, vm->base + i);
+		CHECK(!va || (va->first == mas.index && va->last == mas.last));
+		CHECK(!va || !prev || !foo_continues(prev, va));
 		for (; i <= min(mas.last - vm->base, last); i++)
 			CHECK(vm->pages[i] == page_at(va, vm->base + i));
 	}
@@ -258,14 +147,19 @@ static void check_pages(struct vm *vm, unsigned long first, unsigned long last)
 }
 
 /* Of a small VM, everything is checked each time. */
-static void run_and_check_op(struct vm *vm, struct bind_op *op)
+static void run_op(struct vm *vm, struct foo_job *op)
 {
-	unsigned long first = op->new->start - vm->base;
-	unsigned long last = op->new->last - vm->base;
+	unsigned long first = op->first - vm->base, last = op->last - vm->base;
+	struct foo_va *new = op->new;
 
 	for (unsigned long i = first; i <= last; i++)
-		vm->pages[i] = page_at(op->new, vm->base + i);
-	run_op(vm, op);
+		vm->pages[i] = page_at(new, vm->base + i);
+	foo_run(op);
+	CHECK(!op->new);
+	vm->unmap += !new && !list_empty(&op->dead);
+	vm->cut += !op->prev && !op->next;
+	vm->merge += new && (new->first < op->first || new->last > op->last);
+	foo_finish(op);
 	check_pages(vm, first - min(first, SMALL_PAGES), min(last + SMALL_PAGES, vm->nr_pages - 1));
 }
 
@@ -274,9 +168,9 @@ static void run_job(struct vm *vm, struct bind_job *job)
 	snprintf(context, sizeof(context), "VM at %lx, job %u", vm->base, vm->run);
 	vm->late += job->submitted < vm->run;
 	for (int i = 0; i < job->nr; i++)
-		run_and_check_op(vm, &job->ops[i]);
+		run_op(vm, &job->ops[i]);
 	uatomic_inc(&vm->run);
-	free_job(job);
+	free(job);
 }
 
 static void *execute(void *data)
@@ -306,7 +200,7 @@ static void open_vm(struct kunit *test, unsigned long base, unsigned long nr_pag
 	struct vm *vm = &vms[nr_vms++];
 
 	*vm = (struct vm){ .base = base, .nr_pages = nr_pages };
-	mt_init_flags(&vm->mt, kind->flags);
+	mt_init_flags(&vm->foo.mt, kind->flags);
 	vm->pages = calloc(nr_pages, sizeof(*vm->pages));
 	CHECK(!pipe(vm->queue) && fcntl(vm->queue[1], F_SETPIPE_SZ, 4096) > 0);
 	CHECK(!pthread_create(&vm->executor, NULL, execute, vm));
@@ -314,19 +208,14 @@ static void open_vm(struct kunit *test, unsigned long base, unsigned long nr_pag
 
 static void close_vm(struct kunit *test, struct vm *vm)
 {
-	MA_STATE(mas, &vm->mt, 0, 0);
-
 	close(vm->queue[1]);
 	pthread_join(vm->executor, NULL);
 	close(vm->queue[0]);
 	check_pages(vm, 0, vm->nr_pages - 1);
-	mas_lock(&mas);
-	mt_validate(&vm->mt);
-	unmap(&mas, 0, ULONG_MAX);
-	__mt_destroy(&vm->mt);
-	mas_unlock(&mas);
+	mt_validate(&vm->foo.mt);
+	foo_destroy(&vm->foo);
 	free(vm->pages);
-	KUNIT_EXPECT_TRUE(test, vm->late && vm->cancelled && vm->unmap && vm->split && vm->merge);
+	KUNIT_EXPECT_TRUE(test, vm->late && vm->cancelled && vm->unmap && vm->cut && vm->merge);
 }
 
 static void run_vms(struct kunit *test)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0+ */
 /*
- * For programs that test the maple tree, which this file includes.  They are KUnit
- * suites, see <kunit/test.h>, but CHECK() works in any thread: it ends the program.
+ * For programs that test the maple tree.  Includes the maple tree itself.  The programs
+ * are KUnit suites, see <kunit/test.h>, but CHECK() works in any thread: it ends the
+ * program.
  *
  * - The internal lock of a tree is a spinlock: a thread which holds it may not
  *   allocate, and the slab stub refuses every attempt.

@@ -1,78 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0+
 /*
- * The KUnit suites of maple tree preallocation, lib/tests/maple_*_kunit.c, in user space:
- * what they need to know of where they run.
+ * The KUnit suites of maple tree preallocation in user space
  */
-#include "maple-harness.h"
-
-#include <linux/list.h>
-
-struct mutex {
-	pthread_mutex_t lock;
-};
-
-#define mutex_init(mutex)	pthread_mutex_init(&(mutex)->lock, NULL)
-#define mutex_lock(mutex)	pthread_mutex_lock(&(mutex)->lock)
-#define mutex_unlock(mutex)	pthread_mutex_unlock(&(mutex)->lock)
-
-#undef kfree_rcu		/* that is for nodes only */
-#define kfree_rcu(obj, head)	free_later(obj, offsetof(typeof((obj)[0]), head))
-#define cond_resched()		do { } while (0)
-#define CAN_REFUSE	true
-
-static void *kunit_kzalloc(struct kunit *test, size_t size, gfp_t gfp)
-{
-	return calloc(1, size);
-}
-
-static void free_later(void *obj, size_t offset)
-{
-	synchronize_rcu();
-	kfree(obj);
-}
-
-static void refuse_memory(bool refuse)
-{
-	kmem_cache_refuse = refuse;
-}
-
-/* Otherwise, allocations that must not sleep always fail. */
-static void allow_memory(void)
-{
-	kmem_cache_refuse = false;
-	kmem_cache_set_non_kernel(maple_node_cache, 100);
-}
-
-static void wait_for_rcu(void)
-{
-	rcu_barrier();
-}
-
-/* How often lockdep_assert() was not met */
-static unsigned long complaints(void)
-{
-	return lockdep_splats;
-}
-
-static void expect_lock_assertion(struct kunit *test, struct ma_state *mas)
-{
-	if (mt_external_lock(mas->tree))
-		kunit_skip(test, "needs lockdep");
-
-	KUNIT_EXPECT_EQ(test, mas_store_prealloc(mas, NULL), -ENOMEM);
-	KUNIT_EXPECT_EQ(test, lockdep_splats, 1);
-	lockdep_splats = 0;
-}
-
-static void expect_no_nodes(struct kunit *test)
-{
-	rcu_barrier();
-	KUNIT_EXPECT_EQ(test, nodes_allocated(), 0);
-	free(test->priv);
-}
-
-#define kunit_test_suites(suite)	/* main() runs them */
-
+#include "maple-kunit.h"
 #include "../../../lib/tests/maple_prealloc_kunit.c"
 #include "../../../lib/tests/maple_doc_kunit.c"
 

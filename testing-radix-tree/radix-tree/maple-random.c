@@ -82,7 +82,7 @@ static struct range range_at(const struct model *m, unsigned long index, bool re
 static void changed(struct worker *w, unsigned long index, unsigned long last, void *entry)
 {
 	model_store(&w->m, index, last, entry);
-	/* What is left over of an entry is not what has been there before. */
+	/* What is left of an entry that was cut does not count as unchanged. */
 	model_store(&w->kept, range_at(&w->kept, index, false).index,
 		    range_at(&w->kept, last, false).last, NULL);
 }
@@ -182,8 +182,8 @@ static void after_load(void)
  * Searches
  */
 enum {
-	FIND	= 1,	/* The entry where it begins to walk is a result, too, ... */
-	GAPS	= 2,	/* ... or else a gap where it goes on. */
+	FIND	= 1,	/* It can return the entry where it starts. */
+	GAPS	= 2,	/* It returns gaps, too, but not where it starts. */
 	REV	= 4,	/* It goes down. */
 	ONE	= 8,	/* It looks at a single index. */
 	SIMPLE	= 16,	/* It has no state. */
@@ -284,7 +284,7 @@ static void check(struct worker *w, struct range found, struct ma_state *from,
 		see(w);
 		return;
 	}
-	/* No entry may be missed that has been there all the time. */
+	/* An entry that has been there all the time must not be missed. */
 	at = expect(&w->kept, from, limit, flags & ~GAPS);
 	if (at.entry && found.entry != at.entry)
 		CHECK(found.last < at.index && (found.entry || flags & GAPS));
@@ -336,7 +336,7 @@ static void store_or_erase(struct worker *w)
 	} while (mas_nomem(mas, GFP_KERNEL));
 	mas_unlock(mas);
 	CHECK(!mas_is_err(mas) && (was == at.entry || (!at.entry && !erase)));
-	/* mas_find() goes on behind the new entry. */
+	/* mas_find() continues after the new entry. */
 	CHECK(!entry || (mas->index == index && mas->last == last && !mas_is_start(mas)));
 	changed(w, index, last, entry);
 }
@@ -497,7 +497,7 @@ static void remap_or_look_up(struct worker *w)
 		remap(w);
 }
 
-/* Small trees have the special cases.  Large ones are filled. */
+/* Small trees have the special cases, and start empty.  Large ones start filled. */
 static void new_tree(struct worker *w)
 {
 	struct maple_tree new;

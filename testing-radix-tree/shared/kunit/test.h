@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * As much of KUnit as it takes to run a suite in user space.  The output is KTAP, as
+ * As much of KUnit as it takes to run a suite in user space.  The output is KTAP, like
  * that of the kernel: `./suite | kunit.py parse' or `prove ./suite' can read it.
  */
 #ifndef _KUNIT_TEST_H
@@ -99,7 +99,7 @@ static inline void kunit_fail(struct kunit *test, bool fatal, const char *fmt, .
 #define KUNIT_ASSERT_EQ(test, left, right)	KUNIT_CHECK(test, true, left, ==, right, "")
 #define KUNIT_ASSERT_NOT_NULL(test, ptr)	KUNIT_CHECK(test, true, !(ptr), ==, false, "")
 
-/* SUITE.CASE PARAMETER, for whoever has to tell what was running */
+/* SUITE.CASE PARAMETER, for messages that say what was running */
 static char kunit_running[256] = "no test";
 
 static inline void kunit_print(const struct kunit *test, const char *indent, int nr,
@@ -151,7 +151,7 @@ static inline enum kunit_status kunit_run_case(struct kunit_suite *suite, struct
 	return all.status;
 }
 
-/* How many cases of @suite match @pattern?  Runs them, too, unless @all is NULL. */
+/* Counts the cases of @suite that match @pattern.  Runs them, too, unless @all is NULL. */
 static inline int kunit_run_suite(struct kunit_suite *suite, const char *pattern,
 				  struct kunit *all)
 {
