@@ -3,7 +3,8 @@
 
 VERSION ?= 7.3
 KERNEL ?=
-export VERSION
+T ?=
+export VERSION T
 
 .PHONY: help deps tree check check-all docs mutants demo bench export check-export mbox clean
 
@@ -11,6 +12,7 @@ help:			## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */  make \1	/p' Makefile | expand -t 22
 	@echo
 	@echo '  KERNEL=path     make tree: your own kernel tree (git) instead of build/linux-$(VERSION).y'
+	@echo '  T=name          make check, check-all: only the tests of that name, or that match it'
 	@echo '  DRAFT=1         make mbox: with the placeholder for the submitter'
 	@echo '  VERSION=X.Y     the series to work on, instead of $(VERSION)'
 
@@ -28,13 +30,15 @@ tree:
 endif
 
 check:			## test that tree; ends with: N passed, M failed
-	@scripts/check.sh
+	@scripts/check/check.sh
 
 check-all:		## also what takes too long for every day, mutants among it
-	@scripts/check.sh all
+	@scripts/check/check.sh all
 
 docs:			## build the page of the maple tree with Sphinx: build/docs
-	@scripts/check-docs.sh
+	@rm -f build/check/stamp/sphinx
+	@T=sphinx scripts/check/check.sh
+	@echo build/docs/Documentation/output/core-api/maple_tree.html
 
 mutants:		## put faults into the series, one by one: each must be caught
 	@scripts/mutants.sh

@@ -3,7 +3,7 @@
 # Sourced by the other scripts: where things are, messages, steps, tests,
 # temporary directories. Does nothing by itself.
 
-top=$(cd "$(dirname "$0")/.." && pwd -P)
+top=$(cd "$(dirname "$0")" && cd "${PWD%/scripts*}" && pwd -P)	# from any folder of scripts/
 build=$top/build
 version=${VERSION:-7.3}
 patches=$top/patches/linux-$version.y
@@ -62,36 +62,6 @@ run_test()
 	say "not ok - $test_name ($(($(now) - test_start)) s, exit status $test_rc)
 $(tail -n 20 "$test_log" | sed 's/^/    /')
     All of it: ${test_log#"$top"/}"
-}
-
-# once NAME INPUT COMMAND...: run_test, unless COMMAND has passed on the same INPUT
-# before, with the same scripts and compiler.
-once()
-{
-	once_name=$1 once_input=$2; shift 2
-	once_stamp=$build/stamp/$({ say "$once_input" "$@"; cat "$0" "$top/scripts/common.sh"; gcc --version; } |
-		sha256sum | cut -c1-40)
-	if [ -f "$once_stamp" ]; then
-		say "ok - $once_name (passed before)"
-		return
-	fi
-	run_test "$once_name" "$@"
-	[ "$test_rc" -ne 0 ] || { mkdir -p "$build/stamp" && say "$once_name" >"$once_stamp"; }
-}
-
-# new_warnings LABEL KIND FILE: fails if the compiler's FILE has a warning that it did not
-# have for LABEL `base'. Line numbers do not count.
-new_warnings()
-{
-	base_warnings=$build/stamp/base-warnings-$2
-	grep -aE 'warning:|Warning:' "$3" | sed -e 's/:[0-9]*\(:[0-9]*\)\{0,1\}:/:/' -e "s,$build/[^/]*/,,g" | sort -u >"$3.warnings"
-	if [ "$1" = base ]; then
-		mkdir -p "$build/stamp"
-		cp "$3.warnings" "$base_warnings"
-	fi
-	[ -f "$base_warnings" ] || { say "the base has not been built, see above"; return 1; }
-	comm -13 "$base_warnings" "$3.warnings" >"$3.new"
-	[ ! -s "$3.new" ] || { say "new warnings:"; cat "$3.new"; return 1; }
 }
 
 # isolated_git: git without the user's and the machine's configuration.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The init of the kernel that check-tags.sh boots, in an initramfs: loads and unloads
+ * The init of the kernel that kernel.sh boots, in an initramfs: loads and unloads
  * modules while the allocation of maple tree nodes fails, and looks where their allocation
  * tags are.
  */
@@ -25,7 +25,7 @@
 static void stop(const char *what)
 {
 	perror(what);
-	reboot(RB_POWER_OFF);
+	reboot(STOP);
 }
 
 static void put(const char *file, const char *value)
@@ -291,6 +291,6 @@ int main(void)
 	run_suite("/maple_prealloc_kunit.ko");
 
 	printf("tags: %s\n", passed ? "passed" : "failed");
-	reboot(RB_POWER_OFF);
+	reboot(STOP);
 	return 0;
 }

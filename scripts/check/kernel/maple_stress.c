@@ -2,7 +2,7 @@
 /*
  * Preallocated stores from several threads, and what must not be done with them.
  *
- * Copied to lib/ and built in by check-kernel.sh. init.c writes the name of a case, and
+ * Copied to lib/ and built in by check.sh. init.c writes the name of a case, and
  * for `stress' and `iterate' a seed, to the parameter `run', after it has set up failslab
  * to fail all allocations of a task with make_it_fail. Each case ends with the line
  *

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The init of the kernels that check-kernel.sh boots, in an initramfs: does what its
+ * The init of the kernels that kernel.sh boots, in an initramfs: does what its
  * first argument says, and ends the machine.
  *
  *	boot		change the mappings of a few processes at random, look at what
@@ -31,7 +31,7 @@
 static void stop(const char *what)
 {
 	perror(what);
-	reboot(RB_AUTOBOOT);
+	reboot(STOP);
 }
 
 static void put(const char *file, const char *value)
@@ -198,6 +198,6 @@ int main(int argc, char **argv)
 	else
 		run_case(argv[1], argc > 2 ? argv[2] : "0");
 	fflush(stdout);
-	reboot(RB_AUTOBOOT);
+	reboot(STOP);
 	return 0;
 }
