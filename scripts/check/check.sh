@@ -6,13 +6,11 @@
 #
 # T=NAME: only the test NAME, or those that match it, and what they need. COMMIT=base: that
 # commit instead of series in the kernels, to see what fails there.
+# shellcheck disable=SC2086 # several words in some variables
 set -eu
 . "$(dirname "$0")/../common.sh"
-case ${1:-} in
-'') list=daily ;;
-all) list=all ;;
-*) die "unknown argument $1" ;;
-esac
+list=${1:-daily}
+[ -z "${T:-}" ] || list=all
 commit=${COMMIT:-series} check=$build/check src=$build/check/tree stress=$top/scripts/check/kernel/maple_stress.c
 need_tree
 git -C "$tree" rev-parse -q --verify "$commit^0" >/dev/null || die "COMMIT=$commit: no such commit in build/linux-$version.y"
@@ -32,8 +30,10 @@ key()
 	cmp -s "$tmp/key" "$check/key/$key_name" || cp "$tmp/key" "$check/key/$key_name"
 }
 
-user_of() { git -C "$tree" ls-tree "$1" arch/ include/ lib/ mm/ scripts tools/; }
-kernel_of() { git -C "$tree" ls-tree "$1" >"$tmp/ls" && grep -vw -e Documentation -e tools -e MAINTAINERS "$tmp/ls"; }
+# What the base is, and what is not as there in COMMIT.
+of() { git -C "$tree" rev-parse base && git -C "$tree" diff-tree -r base "$@"; }
+code=". :!Documentation :!tools :!MAINTAINERS"	# of the kernel
+user="arch include lib mm scripts tools"
 versions() { gcc --version; "$build/sparse/sparse" --version 2>&1 || :; }
 project()
 {
@@ -52,21 +52,20 @@ patches_mk()
 			name=$part-$(printf %02d "$n")
 			say "commit-$name := $c"
 			say "patches += $name"
-			git -C "$tree" diff --quiet "$c^" "$c" -- . ':!Documentation' ':!tools' ':!MAINTAINERS' ||
-				say "compiled += $name"
-			key "kernel-$name" kernel_of "$c"
-			key "user-$name" user_of "$c"
+			git -C "$tree" diff --quiet "$c^" "$c" -- $code || say "compiled += $name"
+			key "kernel-$name" of "$c" -- $code
+			key "user-$name" of "$c" -- $user
 		done
 	done <"$tmp/ranges"
 	for c in 1-fixes series; do
-		key "user-$c" user_of $c
+		key "user-$c" of $c -- $user
 		say "commit-$c := $c"
 		git -C "$tree" ls-tree --name-only $c tools/testing/radix-tree/ | sed -n "s,.*/\(maple.*\)\.c$,programs-$c += \1,p"
 	done
 }
 
-key kernel kernel_of "$commit"
-key series kernel_of series
+key kernel of "$commit" -- $code
+key series of series -- $code
 key mails git -C "$tree" log --format='%T %B %an %ae' base..series
 key docs git -C "$tree" ls-tree -r series Documentation/core-api include/linux/maple_tree.h lib/maple_tree.c lib/tests
 key project project
@@ -82,18 +81,14 @@ cmp -s "$stress" "$src/lib/maple_stress.c" || cp "$stress" "$src/lib"
 grep -q maple_stress "$src/lib/Makefile" || say 'obj-$(CONFIG_SYNC_FILE) += maple_stress.o' >>"$src/lib/Makefile"
 
 mk() { make -s -f scripts/check/Makefile CHECK=build/check "$@"; }
-mk $list >"$tmp/names"
-if [ "${T:-}" ]; then
-	mk all >"$tmp/all"
-	grep -xF -e "$T" "$tmp/all" >"$tmp/names" || grep -e "$T" "$tmp/all" >"$tmp/names" ||
-		die "no test is named $T. There are: $(tr '\n' ' ' <"$tmp/all")"
-fi
+mk "$list" >"$tmp/all"
+grep -xF -e "${T:-.}" "$tmp/all" >"$tmp/names" || grep -e "${T:-.}" "$tmp/all" >"$tmp/names" ||
+	die "no test is named $T. There are: $(tr '\n' ' ' <"$tmp/all")"
 targets=$(sed 's,^,build/check/stamp/,' "$tmp/names")
 
 # pending FILE: in FILE, the tests that have not passed, with what they need
 pending()
 {
-	# shellcheck disable=SC2086 # words
 	mk -n run=pending $targets >"$tmp/pending"
 	sed -n 's/^pending \([^ ]*\) .*/\1/p' "$tmp/pending" >"$1"
 }
@@ -106,7 +101,6 @@ seconds_of <"$tmp/todo" >"$check/plan"
 minutes=$(awk -v cpus="$(nproc)" '{ s += $2 } END { print int(s / cpus / 60 + 0.5) }' "$check/plan")
 say "== $(wc -l <"$tmp/todo") tests to run, the others have passed before; $minutes minutes by what they took the last time"
 start=$(now)
-# shellcheck disable=SC2086 # words
 mk -k -j"$(nproc)" $targets || say "== Not all tests have passed."
 
 # What has not run has not passed, whatever the reason.

@@ -5,7 +5,6 @@
 set -eu
 . "$(dirname "$0")/../common.sh"
 src=$build/check/tree
-html=$build/docs/Documentation/output/core-api/maple_tree.html
 # The python3 that has the modules for checkpatch's check of licences, and Sphinx, is Debian's.
 PATH=/usr/bin:/bin:$PATH
 make_tmp
@@ -14,11 +13,9 @@ make_tmp
 # MAINTAINERS has patterns for the new files.
 checkpatch()
 {
-	rc=0
-	(cd "$src" && perl scripts/checkpatch.pl --strict --ignore UNKNOWN_COMMIT_ID,FILE_PATH_CHANGES -g base..series) >"$tmp/out" || rc=$?
-	cat "$tmp/out"
-	[ $rc -eq 0 ] && [ "$(grep -c ' has no obvious style problems' "$tmp/out")" -eq \
-		"$(git -C "$tree" rev-list --count base..series)" ]
+	(cd "$src" && perl scripts/checkpatch.pl --strict --ignore UNKNOWN_COMMIT_ID,FILE_PATH_CHANGES -g base..series) >"$tmp/out" ||
+		{ cat "$tmp/out"; return 1; }
+	[ "$(grep -c ' has no obvious style problems' "$tmp/out")" -eq "$(git -C "$tree" rev-list --count base..series)" ]
 }
 
 kernel_doc()
@@ -53,10 +50,9 @@ coccicheck()
 not_new()
 {
 	for commit in base series; do
-		filter=AM
-		[ $commit != base ] || filter=M
 		mkdir "$tmp/$commit"
-		git -C "$tree" diff --no-renames --name-only --diff-filter=$filter base series -- '*.c' '*.h' >"$tmp/files"
+		git -C "$tree" diff --no-renames --name-only --diff-filter=d base series -- '*.c' '*.h' >"$tmp/changed"
+		xargs git -C "$tree" ls-tree -r --name-only "$commit" <"$tmp/changed" >"$tmp/files"
 		xargs git -C "$tree" archive -o "$tmp/tar" "$commit" <"$tmp/files"
 		tar -xf "$tmp/tar" -C "$tmp/$commit"
 		cd "$tmp/$commit"
@@ -74,7 +70,7 @@ sphinx()
 	rm -rf "$build/docs"
 	make -C "$src" O="$build/docs" SPHINXDIRS=core-api htmldocs >"$tmp/out" 2>&1 || { cat "$tmp/out"; return 1; }
 	! grep -aE 'maple_tree.*(WARNING|ERROR)|(WARNING|ERROR).*maple' "$tmp/out" || return 1
-	[ -s "$html" ]
+	[ -s "$build/docs/Documentation/output/core-api/maple_tree.html" ]
 }
 
 case $1 in

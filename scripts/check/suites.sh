@@ -67,11 +67,8 @@ case $program in
 build) build ;;
 all)
 	build
-	run vma
-	run maple
-	for p in "$suites"/radix-tree/maple-*.c; do
-		[ ! -f "$p" ] || run "$(basename "$p" .c)"
-	done
+	for p in $(git -C "$tree" ls-tree --name-only "$commit" tools/testing/radix-tree/ |
+		sed -n 's,.*/\(maple.*\)\.c$,\1,p') vma; do run "$p"; done
 	rm -rf "$dir" ;;
 *) run "$program" ;;
 esac
