@@ -3,7 +3,8 @@
 # Sourced by the other scripts: where things are, messages, steps, tests,
 # temporary directories. Does nothing by itself.
 
-top=$(cd "$(dirname "$0")" && cd "${PWD%/scripts*}" && pwd -P)	# from any folder of scripts/
+# Scripts are in a directory below scripts/.
+top=$(cd "$(dirname "$0")/../.." && pwd -P)
 build=$top/build
 version=${VERSION:-7.3}
 patches=$top/patches/linux-$version.y
