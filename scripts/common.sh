@@ -164,7 +164,7 @@ borrow()
 	git clone -q --shared --no-checkout --template= "$1" "$3"
 	shift 3
 	# Hunk headers depend on the kernel's attributes.
-	isolated_git -C "$borrowed" sparse-checkout set --no-cone /.gitattributes "$@"
+	printf '/%s\n' .gitattributes "$@" | isolated_git -C "$borrowed" sparse-checkout set --no-cone --stdin
 	isolated_git -C "$borrowed" checkout -q --no-track -B work "$borrow_commit"
 }
 

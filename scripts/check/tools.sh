@@ -1,192 +1,300 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Tests of `make tree KERNEL=path', on small repositories with the files of the base that
-# the series touches: whatever is wrong with a tree, the message says it, and the tree is
-# left as it was; if nothing is, there is one branch more, and nothing else. And of git am
-# by hand, of all patches, and of those parts of them that one may want to apply.
+# Tests of make tree, make tree KERNEL=path, make export and make mbox, on small repositories with
+# the files that the series touches. Whatever is in the way, the message says it, and nothing
+# is changed; if nothing is, there is what should be, and nothing else is changed.
 set -eu
-. "$(dirname "$0")/common.sh"
+. "$(dirname "$0")/../common.sh"
 need_tree
 make_tmp
-export GIT_AUTHOR_NAME=A GIT_AUTHOR_EMAIL=a@localhost GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
+: >"$tmp/config"
+export GIT_CONFIG_GLOBAL="$tmp/config" GIT_CONFIG_NOSYSTEM=1 GIT_AUTHOR_NAME=A GIT_AUTHOR_EMAIL=a@localhost
+unset GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL EMAIL DRAFT
+files=$(git -C "$tree" diff --no-renames --name-only base series)
+project=$tmp/project ours=$tmp/project/build/linux-$version.y p=$tmp/project/patches/linux-$version.y
 
-# kernel: a fresh $dir, like a small kernel tree, in git.
-kernel()
+identity() { git -C "$1" config user.name C && git -C "$1" config user.email c@localhost; }
+
+# The fixtures. user: $dir is like a kernel tree of a user's. project: a copy of the project, its
+# kernel tree being $dir. $g is git in $dir.
+user()
 {
-	dir=$tmp/$1
+	dir=$tmp/user g="git -C $tmp/user"
 	rm -rf "$dir"
 	cp -a "$tmp/kernel" "$dir"
-	g="git -C $dir"
 }
 
-commit() { (cd "$dir" && git add -A && git commit -q -m "$1"); }
+project()
+{
+	dir=$ours g="git -C $ours"
+	rm -rf "$project"
+	cp -a "$tmp/template" "$project"
+}
 
-# state: all that is in $dir, but for git's objects.
+commit() { (cd "$dir" && say "$1" >>"${2:-notes}" && git add -A --sparse && git commit -q "${3:---message=c}"); }
+make_user() { VERSION='' "$top/scripts/tree/apply.sh" "$dir"; }
+make_tree() { "$project/scripts/tree/apply.sh"; }
+make_export() { "$project/scripts/tree/export.sh" "$@"; }
+make_mbox() { mkdir -p "$project/out" && "$project/scripts/post/mbox.sh" "$project/out"; }
+submitter() { $g config user.name "$1"; $g config user.email "$2"; }
+
+# state: all that is in the fixture, but for git's objects.
 state()
 {
 	(cd "$dir" 2>/dev/null || exit 0
-	 find . -path ./.git/objects -prune -o \( -type f -o -type l \) -print0 | sort -z | xargs -0r sha256sum
+	 find . "$p" -path ./.git/objects -prune -o -type f -print0 | sort -z | xargs -0 sha256sum
 	 GIT_OPTIONAL_LOCKS=0 git status --porcelain 2>&1 || :
 	 git for-each-ref 2>&1 || :)
 }
 
-make_tree() { make -s --no-print-directory -C "$top" tree KERNEL="$dir"; }
-
-# refused PATTERN...: `make tree' must fail, with a message that has these, and change nothing.
+# refused FIXTURE COMMAND SETUP PATTERN...: after SETUP, in $dir, COMMAND fails with a message that
+# has these, and changes nothing.
 refused()
 {
+	command=$2 setup=$3
+	"$1"; shift 3
+	cd "$dir"
+	eval "$setup"
+	cd "$tmp"
 	state >"$tmp/before"
-	! make_tree >"$tmp/said" 2>&1 || { cat "$tmp/said"; say "it was not refused"; return 1; }
+	! "$command" >"$tmp/said" 2>&1 || { cat "$tmp/said"; say "it was not refused"; return 1; }
 	cat "$tmp/said"
-	state | diff "$tmp/before" - || { say "the tree is not as it was"; return 1; }
-	for p in "$@"; do
-		grep -q -e "$p" "$tmp/said" || { say "the message does not say: $p"; return 1; }
+	state | diff "$tmp/before" -
+	for pattern in "$@"; do
+		grep -q -e "$pattern" "$tmp/said" || { say "the message does not say: $pattern"; return 1; }
 	done
 }
 
-# accepted BRANCH: it must succeed, BRANCH be the series, and nothing else be changed.
+# accepted BRANCH: the series is BRANCH of $dir, and nothing else has changed there.
 accepted()
 {
 	head=$($g rev-parse HEAD)
 	state | grep -v "refs/heads/$1\$" >"$tmp/before"
-	make_tree >"$tmp/said" 2>&1 || { cat "$tmp/said"; return 1; }
-	cat "$tmp/said"
-	state | grep -v "refs/heads/$1\$" | diff "$tmp/before" - || { say "more has changed than branch $1"; return 1; }
+	make_user | tee "$tmp/said"
+	state | grep -v "refs/heads/$1\$" | diff "$tmp/before" -
 	grep -q "switch $1\$" "$tmp/said"
-	$g merge-base --is-ancestor "$head" "$1"
 	$g fsck --no-dangling
 	# The same patches, but for the committer.
 	$g log --format='%an %ae %aI %B' "$head..$1" >"$tmp/have"
-	git -C "$tree" log --format='%an %ae %aI %B' "$base..series" | diff - "$tmp/have"
+	git -C "$tree" log --format='%an %ae %aI %B' base..series | diff - "$tmp/have"
 	for f in $files; do
-		want=$(git -C "$tree" rev-parse -q --verify "series:$f" || :)
-		[ "$want" = "$($g rev-parse -q --verify "$1:$f" || :)" ] || { say "$f differs"; return 1; }
+		[ "$(git -C "$tree" rev-parse -q --verify "series:$f")" = "$($g rev-parse -q --verify "$1:$f")" ]
 	done
 }
 
-no_directory()	{ dir=$tmp/none; refused 'no such directory' 'KERNEL='; }
-no_kernel()	{ kernel 1; rm "$dir/Kbuild"; commit c; refused 'not a kernel tree' 'KERNEL='; }
-no_git()	{ kernel 2; rm -rf "$dir/.git"; refused 'not a git repository' 'git init'; }
-part_of_git()	{ kernel 3; mkdir "$dir/sub"; cp -a "$tmp/kernel/." "$dir/sub"; rm -rf "$dir/sub/.git"
-		  commit c; dir=$dir/sub; refused 'not a git repository of its own' 'git init'; }
-no_commit()	{ kernel 4; rm -rf "$dir/.git"; git init -q "$dir"; refused 'no commit' 'git commit'; }
-changed()	{ kernel 5; say >>"$dir/lib/maple_tree.c"; refused 'uncommitted changes' 'lib/maple_tree.c' stash; }
-staged()	{ kernel 6; say >>"$dir/lib/maple_tree.c"; $g add -A; refused 'uncommitted changes' stash; }
-in_am()		{ kernel 7; say >"$dir/a"; commit a; $g format-patch -q -1 -o "$dir/.git" HEAD
-		  $g am -q "$dir"/.git/0001-* || :; refused 'middle of git am' abort; }
-in_rebase()	{ kernel 8; say >"$dir/a"; commit a; GIT_SEQUENCE_EDITOR='sed -i 1ibreak' $g rebase -q -i HEAD^
-		  refused 'middle of git rebase' abort; }
-in_merge()	{ kernel 9; $g switch -q -c other; say >"$dir/a"; commit a; $g switch -q -; say >"$dir/b"; commit b
-		  $g merge -q --no-commit other; refused 'middle of git merge' abort; }
-no_series()	{ kernel 10; sed -i 's/^VERSION = .*/VERSION = 5/' "$dir/Makefile"; commit c
-		  refused 'Linux 5\.' 'no series' " $version"; }
-no_apply()	{ kernel 11; say 'int x;' >"$dir/$first_file"; commit c
-		  refused "$first_patch does not apply" "$first_file" 'git am -3' 'known to apply to: Linux'; }
-late_no_apply()	{ kernel 12; say 'int x;' >"$dir/$last_file"; commit c; refused 'does not apply' "$last_file" 'git am -3'; }
-good()		{ kernel 13; accepted maple-prealloc; }
-good_again()	{ accepted maple-prealloc-2; }
-untracked()	{ kernel 14; say >"$dir/notes"; say '*.o' >"$dir/.git/info/exclude"; say >"$dir/a.o"; accepted maple-prealloc; }
-configured()	{ kernel 15; mkdir -p "$dir/.git/hooks"
-		  for h in applypatch-msg pre-applypatch post-applypatch pre-commit commit-msg post-checkout reference-transaction; do
-			printf '#!/bin/sh\ndate >>hooked; exit 1\n' >"$dir/.git/hooks/$h"; chmod +x "$dir/.git/hooks/$h"
-		  done
-		  $g config commit.gpgSign true; $g config am.threeWay true; $g config core.autocrlf true; $g config fetch.prune true
-		  $g config gc.auto 1; $g config apply.whitespace fix; accepted maple-prealloc
-		  [ "$($g log -1 --format='%cn %ce' maple-prealloc)" = 'C c@localhost' ]; }
-shallow()	{ kernel 16; say >"$dir/a"; commit a; git clone -q --depth 1 "file://$dir" "$tmp/17"
-		  dir=$tmp/17 g="git -C $tmp/17"; $g checkout -q --detach; accepted maple-prealloc; }
-worktree()	{ kernel 18; $g worktree add -q "$tmp/19" -b other; dir=$tmp/19 g="git -C $tmp/19"; accepted maple-prealloc; }
-no_identity()	{ kernel 20; $g config user.useConfigOnly true; $g config --unset user.name; $g config --unset user.email
-		  accepted maple-prealloc; grep -q 'no identity' "$tmp/said"; }
+# With all that could be in the way, and must not be.
+configured()
+{
+	user
+	$g branch maple-prealloc
+	say >"$dir/notes"
+	say '*.o' >"$dir/.git/info/exclude"
+	say >"$dir/a.o"
+	mkdir -p "$dir/.git/hooks"
+	for h in applypatch-msg pre-applypatch post-applypatch pre-commit commit-msg post-checkout reference-transaction; do
+		printf '#!/bin/sh\ndate >>hooked; exit 1\n' >"$dir/.git/hooks/$h"
+		chmod +x "$dir/.git/hooks/$h"
+	done
+	for c in commit.gpgSign=true am.threeWay=true core.autocrlf=true fetch.prune=true gc.auto=1 apply.whitespace=fix; do
+		$g config "${c%=*}" "${c#*=}"
+	done
+	accepted maple-prealloc-2
+	[ "$($g log -1 --format='%cn %ce' maple-prealloc-2)" = 'C c@localhost' ]
+}
+
+shallow()
+{
+	user
+	commit a
+	git clone -q --depth 1 "file://$dir" "$tmp/shallow"
+	dir=$tmp/shallow g="git -C $tmp/shallow"
+	$g config user.useConfigOnly true
+	$g checkout -q --detach
+	accepted maple-prealloc
+}
+
+worktree() { user; $g worktree add -q "$tmp/linked" -b other; dir=$tmp/linked g="git -C $tmp/linked"; accepted maple-prealloc; }
 
 # What these two fix is fixed upstream by `maple_tree: fix maple_range_64 crashes in RCU mode'
-# (Dimitris Charisis). They may have to give way to it, whole, or all of them but their tests.
+# (Dimitris Charisis). They may have to give way to it: all but what they change in FILES.
 replaced='maple_tree: do not treat metadata as a child when freeing in RCU mode
 maple_tree: do not clear the last slot of a node that is being freed'
-
-# hand: a fresh repository at the base.
-hand()
-{
-	rm -rf "$tmp/hand"
-	# shellcheck disable=SC2086 # words
-	borrow "$tree" base "$tmp/hand" $files
-	g="isolated_git -C $tmp/hand"
-	$g config user.name C
-	$g config user.email c@localhost
-}
-by_hand()	{ hand; $g am -q "$patches"/*/*.patch; $g diff --exit-code "$(git -C "$tree" rev-parse series)" work; }
-fixes_by_hand()	{ hand; $g am -q "$patches"/1-fixes/*.patch; $g diff --exit-code "$(git -C "$tree" rev-parse 1-fixes)" work; }
-
-# without_replaced [FILES]: all patches apply without those that are replaced, or with only
-# what these change in FILES. Says which ones do not, and shows what of them does not.
 without_replaced()
 {
-	hand
-	# When one has failed, what comes after it is tried all the same.
-	say '* merge=union' >>"$tmp/hand/.git/info/attributes"
-	left_out=0 failed=
-	for p in "$patches"/*/*.patch; do
-		subject=$(git mailinfo "$tmp/message" "$tmp/diff" <"$p" | sed -n 's/^Subject: //p')
-		include=
-		if say "$replaced" | grep -qxF -e "$subject"; then
+	user
+	left_out=0
+	for patch in "$patches"/*/*.patch; do
+		set -- "${1-}"
+		if say "$replaced" | grep -qxF "$(git mailinfo /dev/null /dev/null <"$patch" | sed -n 's/^Subject: //p')"; then
 			left_out=$((left_out + 1))
-			[ $# -gt 0 ] || continue
-			include=--include=$1
+			[ "$1" ] || continue
+			set -- "$1" "--include=$1"
 		fi
-		# shellcheck disable=SC2086 # nothing if it is empty
-		! $g am -q $include "$p" || continue
-		failed="$failed
-	${p#"$patches"/}"
-		$g am --abort
-		$g apply --reject "$p" || :
-		(cd "$tmp/hand" && find . -name '*.rej' -exec cat {} +)
-		$g reset -q --hard
-		$g clean -qfdx
-		$g am -q -3 "$p" || break
+		$g am -q "${2:---no-3way}" "$patch" || { say "$patch does not apply without them"; return 1; }
 	done
-	[ -z "$failed" ] || { say "These do not apply; the hunks above have a context that is not there:$failed"; return 1; }
-	[ "$left_out" -eq "$(say "$replaced" | wc -l)" ] || { say "not all of these are there:" "$replaced"; return 1; }
+	[ $left_out -eq 2 ]
 }
 
-base=$(git -C "$tree" rev-parse base^0)
-# The files come from the patches, as users get them.
-files=$(git -C "$tree" diff --no-renames --name-only base series)
+# The parts end with the files that they have in our real tree.
+same_ends()
+{
+	for b in $(branches); do
+		[ "$($g rev-parse "$b^{tree}")" = "$(git -C "$tree" rev-parse "$b^{tree}")" ]
+	done
+	make_tree | grep 'nothing to do'
+}
+# patch_changed: as if others had.
+patch_changed() { sed -i 's/^Subject: \[PATCH\] /&Our /' "$p"/1-fixes/0001-*; }
+
+first_time()
+{
+	project
+	rm "$dir/.git/applied-patches"
+	$g checkout -q -B series base
+	$g for-each-ref --format='delete %(refname)' refs/heads refs/tags | grep -v -e /base -e /series | $g update-ref --stdin
+	make_tree
+	same_ends
+}
+changed() { project; patch_changed; make_tree; same_ends; $g log --format=%s base..1-fixes | grep '^Our '; }
+killed() { project; patch_changed; : >"$dir/.git/applying"; $g branch -f 2-prealloc series; make_tree; same_ends; }
+again() { project; make_export; state >"$tmp/before"; make_export; state | diff "$tmp/before" -; make_export --check; same_ends; }
+
+# As README has it: a fixup of the last patch of a part, which stays the last.
+rebased()
+{
+	project
+	say x >"$p/1-fixes/cover-letter.txt"
+	make_tree
+	commit 1 notes --fixup=1-fixes
+	make_tree | grep 'on series: .make export'
+	GIT_SEQUENCE_EDITOR=: $g rebase -q -i --autosquash base
+	make_export
+	grep -l '^+++ b/notes' "$p"/*/*.patch | tee "$tmp/has"
+	[ "$(cat "$tmp/has")" = "$(find "$p/1-fixes" -name '*.patch' | sort | tail -n 1)" ]
+	[ "$(cat "$p/1-fixes/cover-letter.txt")" = x ]
+	make_export --check
+	make_tree | grep 'nothing to do'
+	patch_changed
+	! make_export --check
+}
+
+# Debian has the kernel of another series only.
+no_suite()
+{
+	project
+	mkdir "$project/bin"
+	mv "$p" "$project/patches/linux-9.9.y"
+	mkdir -p "$p/1-fixes"
+	printf '#!/bin/sh\ncase "$*" in *indextargets*) echo http://localhost/ sid ;; esac\n' >"$project/bin/apt-get"
+	printf '#!/bin/sh\ncase "$*" in *search*) echo "linux-source-%s - x"; echo "linux-source-6.1 - x" ;; esac\n' "$version" \
+		>"$project/bin/apt-cache"
+	chmod +x "$project/bin"/*
+	! VERSION=9.9 PATH=$project/bin:$PATH "$project/scripts/tree/fetch.sh" >"$tmp/said" 2>&1
+	cat "$tmp/said"
+	grep -q "no suite .* has linux-source-9.9" "$tmp/said"
+	grep -q "They have Linux 6.1 $version" "$tmp/said"
+	grep -q "make tree VERSION=$version\$" "$tmp/said"
+	grep -q 'make tree KERNEL=' "$tmp/said"
+}
+
+draft() { project; submitter Nobody nobody@nowhere.example; DRAFT=1 make_mbox; }
+
+# What b4 makes of the mails is the series, to the byte, but for the submitter; that the last patch
+# is somebody else's stays.
+mailed()
+{
+	project
+	us='[^:<]* <[^>]*[@.]example>' by='He <he@him.test>' she='Zoë B. Ünal <zoe@unal.test>'
+	last=$($g cat-file commit series | sed "s/^author $us/author $by/; s/^Signed-off-by: $us/Signed-off-by: $by/" |
+		$g hash-object -t commit -w --stdin)
+	$g update-ref refs/heads/series "$last"
+	submitter "${she% <*}" zoe@unal.test
+	make_mbox
+	! grep -aE '^(From|Message-I[dD]|Signed-off-by): .*[.@]example>' "$project"/out/*.mbox
+	$g checkout -q -B work base
+	for part in $(parts | sed 's/ .*//'); do
+		id=$(sed -n 's/^Message-I[dD]: <\(.*\)>$/\1/p' "$project/out/$part.mbox" | head -n 1)
+		(cd "$dir" && HOME=$tmp b4 --offline-mode am -o "$tmp/b4" -m "$project/out/$part.mbox" "$id")
+		$g am -q "$tmp"/b4/*.mbx
+		# The cover letter is there, whole, with what the part applies to.
+		cover=$p/$part/cover-letter.txt
+		[ -f "$cover" ] || cover=$project/cover-letter.txt
+		sed 1,2d "$cover" >"$tmp/text"
+		sed '1,/^$/d' "$tmp"/b4/*.cover | head -n "$(wc -l <"$tmp/text")" | diff -Z "$tmp/text" -
+		grep -E '^base(-commit)?: .' "$tmp"/b4/*.cover
+		sed -n 's/^prerequisite-patch-id: //p' "$tmp"/b4/*.cover | diff "$tmp/mailed" -
+		git patch-id --stable <"$project/out/$part.mbox" | sed 's/ .*//' >>"$tmp/mailed"
+		rm -r "$tmp/b4"
+	done
+	describe='--format=%T%n%an <%ae> %aI%n%B'
+	$g log --reverse "$describe" base..series | sed -e "s/^$us/$she/; s/^Signed-off-by: $us/Signed-off-by: $she/" \
+		-e "s/^Signed-off-by: He .*/&\nSigned-off-by: $she/" >"$tmp/want"
+	$g log --reverse "$describe" base..work | diff "$tmp/want" -
+}
+
 # shellcheck disable=SC2086 # words
 borrow "$tree" base "$tmp/kernel" $files Makefile Kbuild
 rm -rf "$tmp/kernel/.git"
-mkdir -p "$tmp/kernel/lib"
 git init -q -b master "$tmp/kernel"
-git -C "$tmp/kernel" config user.name C
-git -C "$tmp/kernel" config user.email c@localhost
+identity "$tmp/kernel"
 dir=$tmp/kernel
-commit 'a kernel'
-first_patch=$(cd "$patches" && find . -name '*.patch' | sed 's,^\./,,' | sort | head -n 1)
-first_file=$(sed -n 's,^--- a/,,p' "$patches/$first_patch" | head -n 1)
-# The file that is touched for the first time by the latest patch.
+commit kernel
+# With what get_maintainer.pl looks for in a kernel tree.
+mkdir -p "$tmp/template/build"
+(cd "$top" && cp -R scripts patches cover-letter.txt "$tmp/template")
+dir=$tmp/template/build/linux-$version.y
+# shellcheck disable=SC2086 # words
+borrow "$tree" series "$dir" notes COPYING CREDITS Kbuild MAINTAINERS Makefile README scripts/get_maintainer.pl $files
+(cd "$dir" && mkdir -p Documentation arch include drivers fs init ipc kernel lib scripts)
+git -C "$dir" checkout -q -B series
+git -C "$tree" for-each-ref --format='update %(refname) %(objectname)' refs/tags refs/heads | git -C "$dir" update-ref --stdin
+git -C "$dir" config rebase.updateRefs true
+identity "$dir"
+cp "$tree/.git/applied-patches" "$dir/.git"
+: >"$tmp/mailed"
 last_file=$(cat "$patches"/*/*.patch | sed -n 's,^--- a/,,p' | awk '!seen[$0]++' | tail -n 1)
 
-run_test 'KERNEL=: no such directory' no_directory
-run_test 'KERNEL=: not a kernel tree' no_kernel
-run_test 'KERNEL=: not git' no_git
-run_test 'KERNEL=: part of another git repository' part_of_git
-run_test 'KERNEL=: git without a commit' no_commit
-run_test 'KERNEL=: changed file' changed
-run_test 'KERNEL=: staged change' staged
-run_test 'KERNEL=: in the middle of git am' in_am
-run_test 'KERNEL=: in the middle of git rebase' in_rebase
-run_test 'KERNEL=: in the middle of git merge' in_merge
-run_test 'KERNEL=: version without a series' no_series
-run_test 'KERNEL=: first patch does not apply' no_apply
-run_test 'KERNEL=: a later patch does not apply' late_no_apply
-run_test 'KERNEL=: new branch, nothing else' good
-dir=$tmp/13 g="git -C $tmp/13"
-run_test 'KERNEL=: branch name is taken' good_again
-run_test 'KERNEL=: untracked and ignored files' untracked
-run_test "KERNEL=: the user's hooks and configuration" configured
-run_test 'KERNEL=: shallow clone, detached HEAD' shallow
+# NAME; a fixture and a command; what is done before; what the message must say
+while IFS='|' read -r name fixture setup patterns; do
+	[ "$name" ] || continue
+	eval "set -- $patterns"
+	# shellcheck disable=SC2086 # words
+	run_test "$name" refused $fixture "$setup" "$@"
+done <<'END'
+KERNEL=: no such directory|user make_user|rm -r "$dir"|'no such directory' KERNEL=
+KERNEL=: not a kernel tree|user make_user|rm Kbuild; commit c|'not a kernel tree' KERNEL=
+KERNEL=: not git|user make_user|rm -r .git|'not a git repository' 'git init'
+KERNEL=: in another git repository|user make_user|mkdir a; cp -R Makefile Kbuild lib a; commit c; dir=$dir/a|'of its own' 'git init'
+KERNEL=: git without a commit|user make_user|rm -r .git; git init -q|'with a commit' 'git commit'
+KERNEL=: changed file|user make_user|say >>lib/maple_tree.c|'uncommitted changes' lib/maple_tree.c stash
+KERNEL=: in git am|user make_user|commit a; git format-patch -q -1 -o .git; ! git am -q .git/0001-*|'middle of' abort
+KERNEL=: in git rebase|user make_user|commit a; GIT_SEQUENCE_EDITOR='sed -i 1ibreak' git rebase -q -i HEAD^|'middle of' abort
+KERNEL=: in git merge|user make_user|git switch -q -c b; commit a; git switch -q -; commit b b; git merge --no-commit b|'middle of' abort
+KERNEL=: version without a series|user make_user|sed -i 's/^VERSION = .*/VERSION = 5/' Makefile; commit c|'no series' " $version"
+KERNEL=: a late patch does not apply|user make_user|say 'int x;' >$last_file; commit c|'does not apply' $last_file 'git am -3' 'known to apply to: Linux'
+make tree: a commit that is not in the patches|project make_tree|commit 1; patch_changed|' series' 'make export'
+make tree: the same, on a part|project make_tree|git switch -q 1-fixes; commit 1; patch_changed|': 1-fixes' 'branch my-'
+make tree: changed file|project make_tree|say >>lib/maple_tree.c; patch_changed|'uncommitted changes' stash
+make tree: a part in another work tree|project make_tree|git worktree add -q --no-checkout $project/other 1-fixes; patch_changed|project/other detach
+make tree: a patch in no part|project make_tree|say >$p/0001-x.patch|'each must be in one'
+make export: a part without a branch|project make_export|git branch -q -D 1-fixes|'1-fixes is missing' '1-fixes COMMIT'
+make export: a part beside another|project make_export|git branch -q -f 1-fixes series|'2-prealloc .* is not on top of 1-fixes'
+make export: a part without a commit|project make_export|git branch -q -f 1-fixes base|'1-fixes .* is not on top of base'
+make mbox: a placeholder|project make_mbox|submitter Nobody nobody@nowhere.example|user.email DRAFT=1
+make mbox: no address|project make_mbox|submitter Somebody ''|user.email DRAFT=1
+make mbox: no name|project make_mbox|submitter '' somebody@home.test|user.email DRAFT=1
+END
+run_test 'KERNEL=: hooks, configuration, untracked files, a branch of this name' configured
+run_test 'KERNEL=: shallow clone, detached HEAD, no identity' shallow
 run_test 'KERNEL=: linked work tree' worktree
-run_test 'KERNEL=: no identity' no_identity
-run_test 'git am: all patches by hand' by_hand
-run_test 'git am: 1-fixes by itself' fixes_by_hand
 run_test 'git am: without what upstream replaces' without_replaced
 run_test 'git am: with only lib/ of what upstream replaces' without_replaced 'lib/*'
+run_test 'make tree: for the first time' first_time
+run_test 'make tree: the patches have changed' changed
+run_test 'make tree: after a crash' killed
+run_test 'make tree: no suite has the kernel' no_suite
+run_test 'make export: the files agree with the tree' "$top/scripts/tree/export.sh" --check
+run_test 'make export: the same again' again
+run_test 'make export: after a rebase' rebased
+run_test 'make mbox: a draft' draft
+run_test 'make mbox: b4 gives back each part' mailed

@@ -19,7 +19,7 @@ am_series()
 	email=$(git -C "$1" config user.email) || email=maple-prealloc@localhost
 	export GIT_COMMITTER_NAME="${GIT_COMMITTER_NAME:-$name}" GIT_COMMITTER_EMAIL="${GIT_COMMITTER_EMAIL:-$email}"
 	# shellcheck disable=SC2046 # words: kernel file names have no spaces
-	borrow "$1" "$2" "$tmp/am" $(sed -n 's,^--- a/,/,p; s,^+++ b/,/,p' "$patches"/*/*.patch | sort -u) || return 1
+	borrow "$1" "$2" "$tmp/am" $(sed -n 's,^--- a/,,p; s,^+++ b/,,p' "$patches"/*/*.patch | sort -u) || return 1
 	parts >"$tmp/parts"
 	while read -r part branch; do
 		set -- "$patches/$part"/*.patch
