@@ -14,24 +14,14 @@
 # were measured at other times; `bench.sh tables' makes them and measures nothing. A goal that
 # is missed is no error. ROUNDS=N: how often all is measured, instead of 5.
 set -eu
-. "$(dirname "$0")/common.sh"
+. "$(dirname "$0")/../common.sh"
 rounds=${ROUNDS:-5} parts=${*:-stores vma users readers instructions size}
-case $rounds in ''|*[!0-9]*|0*) die "ROUNDS=$rounds is not a number above 0" ;; esac
-for part in $parts; do
-	case $part in
-	stores|vma|users|readers|instructions|size|tables) ;;
-	*) die "usage: bench.sh [stores|vma|users|readers|instructions|size|tables]..." ;;
-	esac
-done
+[ "$rounds" -gt 0 ] || die "ROUNDS=$rounds is not a number above 0"
 [ "$(uname -m)" = x86_64 ] || die "this needs an x86-64 machine: UML has no other"
-for c in valgrind gnuplot; do
-	command -v $c >/dev/null || die "$c is missing: run \`make deps' first"
-done
+command -v valgrind gnuplot >/dev/null || die "valgrind or gnuplot is missing: run \`make deps' first"
 need_tree
 make_tmp
-# shellcheck disable=SC3045 # dash and bash have it
-ulimit -c 0
-work=$build/bench src=$build/bench/tree
+work=$build/bench src=$build/bench/tree here=$top/scripts/bench
 mkdir -p "$work/bin"
 
 # The kernels: NAME COMMIT FLAGS NODES CAPACITY PARTS; - is what the commit has. FLAGS are for
@@ -57,37 +47,15 @@ for_kernels()
 	done
 }
 
-config()
-{
-	cat <<-EOT
-	CONFIG_64BIT=y
-	CONFIG_PREEMPT=y
-	CONFIG_PRINTK=y
-	CONFIG_BUG=y
-	CONFIG_FUTEX=y
-	CONFIG_BINFMT_ELF=y
-	CONFIG_BLK_DEV_INITRD=y
-	CONFIG_CC_OPTIMIZE_FOR_PERFORMANCE=y
-	CONFIG_STDERR_CONSOLE=y
-	# CONFIG_SLUB_TINY is not set
-	EOT
-}
-
 kmake() { nice -n 10 make -s -j"$(nproc)" -C "$src" ARCH=um O="$work/um" "$@"; }
 
+# The kernel reads fragments in its own directory only.
 configure()
 {
-	config >"$tmp/config"
-	[ -f "$work/um/.config" ] && cmp -s "$tmp/config" "$work/um/bench.config" && return
-	rm -rf "$work/um"
+	cp "$here/um.config" "$src/kernel/configs/bench.config"
 	mkdir -p "$work/um"
-	kmake tinyconfig
-	(cd "$src" && scripts/kconfig/merge_config.sh -m -O "$work/um" "$work/um/.config" "$tmp/config") >/dev/null
-	kmake olddefconfig
-	if grep '=y' "$tmp/config" | grep -vxFf "$work/um/.config" || grep -q '^CONFIG_SLUB_TINY' "$work/um/.config"; then
-		die "the configuration is not what it should be"
-	fi
-	cp "$tmp/config" "$work/um/bench.config"
+	kmake tinyconfig bench.config >"$tmp/config"
+	! grep -vxFf "$work/um/.config" "$here/um.config" || die "the kernel's configuration lacks these"
 }
 
 # edit START NEW: the line of lib/maple_tree.c that begins with START goes on with NEW
@@ -118,7 +86,7 @@ build_kernel()
 {
 	[ "$1" != again ] || { ln -sf base "$(binary again)"; return; }
 	bin=$(binary "$1")
-	key=$({ say "$*"; config; cat "$top"/scripts/bench/*.c; gcc --version
+	key=$({ say "$*"; cat "$here"/*.c "$here/um.config"; gcc --version
 		git -C "$tree" rev-parse "$2:lib/maple_tree.c" "$2:include" "$2:mm" "$2:kernel" "$2:arch"; } | sha256sum)
 	[ ! -f "$bin" ] || [ "$(cat "$bin.key" 2>/dev/null)" != "$key" ] || return 0
 	say "   $1"
@@ -127,7 +95,7 @@ build_kernel()
 	git -C "$src" checkout -q -f "$2" -- lib include mm
 	edit '#define MAPLE_PREALLOC_NODES	' "$4"
 	edit '		.sheaf_capacity = ' "$5,"
-	for f in maple_bench users_bench vma_calls; do cp "$top/scripts/bench/$f.c" "$src/lib/"; done
+	for f in maple_bench users_bench vma_calls; do cp "$here/$f.c" "$src/lib/"; done
 	git -C "$tree" show base:include/linux/maple_tree.h >"$src/lib/maple_base.h"
 	copy base
 	copy again
@@ -150,8 +118,8 @@ build_kernels()
 	configure
 	for_kernels "$1" build_kernel
 	[ "$1" = vma ] || return 0
-	gcc -Wall -Wextra -O2 -static -o "$work/init" "$top/scripts/bench/vma_init.c"
-	gcc -Wall -Wextra -O2 -static -nostdlib -fno-stack-protector -DTINY -o "$work/tiny" "$top/scripts/bench/vma_init.c"
+	gcc -Wall -Wextra -O2 -static -o "$work/init" "$here/vma_init.c"
+	gcc -Wall -Wextra -O2 -static -nostdlib -fno-stack-protector -DTINY -o "$work/tiny" "$here/vma_init.c"
 	printf '%s\n' 'dir /dev 0755 0 0' 'nod /dev/kmsg 0600 0 0 c 1 11' 'nod /dev/vma_calls 0600 0 0 c 10 200' \
 		"file /init $work/init 0755 0 0" "file /tiny $work/tiny 0755 0 0" >"$tmp/list"
 	"$work/um/usr/gen_init_cpio" "$tmp/list" >"$work/initramfs"
@@ -191,28 +159,23 @@ run_kernels()
 	done
 }
 
-# harness COMMIT PROGRAM OBJECTS: built in $dir from scripts/bench/PROGRAM.c as it would be
-# used, lib/maple_tree.c being of COMMIT, all else of `series'
+# harness COMMIT PROGRAM: built in $dir as it would be used, lib/maple_tree.c being of COMMIT, all
+# else of `series'
 harness()
 {
 	dir=$tmp/$1/tools/testing/radix-tree
-	rm -rf "${tmp:?}/$1"
-	mkdir "$tmp/$1"
-	git -C "$tree" archive series tools lib include arch/x86/include scripts | tar -x -C "$tmp/$1"
+	radix_tree series "$tmp/$1"
 	for f in lib/maple_tree.c include/linux/maple_tree.h; do
 		git -C "$tree" show "$1:$f" >"$tmp/$1/$f"
 	done
-	cp "$top/scripts/bench/$2.c" "$dir"
-	# shellcheck disable=SC2016 # for make
-	printf '%s\n' 'include Makefile' 'CFLAGS := $(filter-out -fsanitize% -Og,$(CFLAGS)) -O2 -w' 'LDFLAGS :=' \
-		"$2: \$(SHARED_OFILES) $3 $2.o" "$2.o: \$(SHARED_DEPS)" >"$dir/bench.mk"
-	make -s -j"$(nproc)" -C "$dir" -f bench.mk "$2" >"$tmp/cc" 2>&1 || { cat "$tmp/cc"; die "$2 does not build"; }
+	make -s -j"$(nproc)" -C "$dir" -f "$here/harness.mk" FAST=yes "$2" >"$tmp/cc" 2>&1 ||
+		{ cat "$tmp/cc"; die "$2 does not build"; }
 }
 
 # count COMMIT: instructions
 count()
 {
-	harness "$1" instructions ''
+	harness "$1" instructions
 	valgrind -q --tool=callgrind --toggle-collect='store_*' --callgrind-out-file="$tmp/callgrind" \
 		"$dir/instructions" >"$tmp/counts" 2>&1 || { cat "$tmp/counts"; die "callgrind: see above"; }
 	callgrind_annotate --inclusive=yes --threshold=100 --auto=no "$tmp/callgrind" |
@@ -225,7 +188,7 @@ count()
 run_readers()
 {
 	[ "$(nproc)" -ge 2 ] || die "readers: this needs two CPUs"
-	harness series readers 'rbtree-shim.o interval_tree-shim.o'
+	harness series readers
 	for n in 1000 100000 500000; do
 		say "   $n mappings"
 		"$dir/readers" "$rounds" $n >>"$tmp/results"
@@ -262,16 +225,16 @@ tables()
 	mkdir -p "$top/bench"
 	for file in numbers users; do
 		{
-			say "Written by \`make bench'; scripts/bench.sh has the commands, and what the parts are."
+			say "Written by \`make bench'; scripts/bench/bench.sh has the commands, and what the parts are."
 			say "Linux $version, without the series (base) and with it. $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) CPUs; $(gcc --version | head -n 1)"
-			awk -v file=$file -v plot="$tmp/plot" -f "$top/scripts/bench/tables.awk" "$tmp/all"
+			awk -v file=$file -v plot="$tmp/plot" -f "$here/tables.awk" "$tmp/all"
 		} >"$tmp/$file.txt" || { cat "$tmp/$file.txt"; die "not everything was measured"; }
 		cp "$tmp/$file.txt" "$top/bench/"
 		cat "$tmp/$file.txt"
 	done
 	for plot in stores pending readers users; do
 		[ -s "$tmp/plot.$plot" ] || continue
-		gnuplot -e "data='$tmp/plot.$plot'" "$top/scripts/bench/$plot.gp" >"$tmp/$plot.svg"
+		gnuplot -e "data='$tmp/plot.$plot'" "$here/$plot.gp" >"$tmp/$plot.svg"
 		grep -q '</svg>' "$tmp/$plot.svg" || die "gnuplot drew nothing"
 		cp "$tmp/$plot.svg" "$top/bench/"
 	done
@@ -288,6 +251,7 @@ for measured in $parts; do
 		for c in base $(branches); do step "instructions of $c" count "$c"; done ;;
 	size) step "size" size ;;
 	tables) continue ;;
+	*) die "usage: bench.sh [stores|vma|users|readers|instructions|size|tables]..." ;;
 	esac
 	cp "$tmp/results" "$work/results.$measured"
 done
