@@ -37,7 +37,7 @@ known()
 }
 
 # run PROGRAM: an exit status of 0 says little: the suites count what has failed, say so
-# in a line, and go on. A sanitizer may only say it, too.
+# in a line, and go on; only multiorder says nothing. A sanitizer may only say it, too.
 run()
 {
 	d=radix-tree
@@ -58,7 +58,7 @@ run()
 	done
 	[ "$rc" -eq 0 ] || { say "exit status $rc"; return 1; }
 	! grep -aE 'AddressSanitizer|LeakSanitizer|runtime error:' "$tmp/run" || return 1
-	grep -aq "$passed" "$tmp/run" || { say "no line says that all tests passed"; return 1; }
+	[ "$1" = multiorder ] || grep -aq "$passed" "$tmp/run" || { say "no line says that all tests passed"; return 1; }
 	# And no other line, of a suite that a program contains, says that some failed.
 	! grep -aE '^[A-Za-z_]*: [0-9]+ of [0-9]+ tests passed' "$tmp/run" | grep -v ': \([0-9]*\) of \1 tests' || return 1
 }
