@@ -13,7 +13,7 @@ list=${1:-daily}
 [ -z "${T:-}" ] || list=all
 commit=${COMMIT:-series} check=$build/check src=$build/check/tree stress=$top/scripts/check/kernel/maple_stress.c
 need_tree
-git -C "$tree" rev-parse -q --verify "$commit^0" >/dev/null || die "COMMIT=$commit: no such commit in build/linux-$version.y"
+git -C "$tree" rev-parse -q --verify "$commit^0" >/dev/null || die "COMMIT=$commit: no such commit"
 make_tmp
 mkdir -p "$check/key" "$check/stamp" "$check/time" "$build/log"
 exec 8>"$check/lock"
@@ -99,7 +99,7 @@ sed "s,.*,$build/log/&.log," "$tmp/todo" | xargs -r -d '\n' rm -f
 seconds_of <"$tmp/todo" >"$check/plan"
 : >"$check/started"
 minutes=$(awk -v cpus="$(nproc)" '{ s += $2 } END { print int(s / cpus / 60 + 0.5) }' "$check/plan")
-say "== $(wc -l <"$tmp/todo") tests to run, the others have passed before; $minutes minutes by what they took the last time"
+say "== $(wc -l <"$tmp/todo") tests to run, the others have passed before; $minutes minutes by the last run"
 start=$(now)
 mk -k -j"$(nproc)" $targets || say "== Not all tests have passed."
 
@@ -113,7 +113,7 @@ done <"$tmp/left"
 if [ -s "$check/started" ]; then
 	say "The slowest (seconds, and of a CPU):"
 	seconds_of <"$check/started" | sort -k 2nr >"$tmp/slow"
-	awk -v all=$(($(now) - start)) '{ cpu += $3 } NR < 6 { print "\t" $1, $2, $3 } END { print "\tall", all, cpu }' "$tmp/slow"
+	awk -v all=$(($(now) - start)) '{ cpu += $3 } NR < 6 { print "\t" $0 } END { print "\tall", all, cpu }' "$tmp/slow"
 fi
 mk skipped >"$tmp/skipped"
 sed 's/^/skip - /; s/$/: needs an x86-64 machine/' "$tmp/skipped"

@@ -30,7 +30,7 @@ build()
 	mkdir -p "$out"
 	rm -f "$out/initramfs"
 	kmake KCONFIG_ALLCONFIG="$tmp/config" allnoconfig
-	! grep '=[ym]' "$tmp/config" | grep -vxFf "$out/.config" || die "the configuration of kernel $kernel does not have these"
+	! grep '=[ym]' "$tmp/config" | grep -vxFf "$out/.config" || die "kernel $kernel cannot have these options"
 	kmake $target
 	init=$files/init.c
 	if [ "$kernel" = tags ]; then
@@ -76,13 +76,15 @@ boot()
 # well, since kallsyms does not know the init functions of UML.
 without_selftest()
 {
-	say "initcall_blacklist=maple_tree_seed$(nm "$out/vmlinux" | sed -n 's/^0*\([0-9a-f]*\) t maple_tree_seed$/,0x\1/p')"
+	seed=$(nm "$out/vmlinux" | sed -n 's/^0*\([0-9a-f]*\) t maple_tree_seed$/,0x\1/p')
+	say "initcall_blacklist=maple_tree_seed$seed"
 }
 
 # splats: but for the data races that a maple tree is known for: its readers go by plain
 # loads through nodes that a writer takes out, marks as dead in their parent pointer, and
 # gives to RCU; they look at that pointer afterwards, and begin anew. It takes both sides.
-readers='mas_walk|mas_state_walk|mas_start|mtree_range_walk|mas_(next|prev)_(slot|node)|mas_rewalk|mas_ascend|mas_data_end'
+readers='mas_walk|mas_state_walk|mas_start|mtree_range_walk|mas_(next|prev)_(slot|node)'
+readers="$readers|mas_rewalk|mas_ascend|mas_data_end"
 writers='(mas_topiary_replace|mas_wr_node_store|mt_destroy_walk|mte_destroy_descend|mte_dead_leaves)(\.[a-z0-9.]*)?'
 splats()
 {
@@ -104,7 +106,8 @@ init()
 	init_limit=$1 init_params="kunit.enable=0 $(without_selftest) $2"; shift 2
 	for try in 1 2 3; do
 		boot "$init_limit" "$init_params" "$@"
-		sed '/Run \/init as init process/q' "$tmp/log" | grep -aq 'BUG: KASAN: wild-memory-access in rcu_is_watching' || return 0
+		sed '/Run \/init as init process/q' "$tmp/log" |
+			grep -aq 'BUG: KASAN: wild-memory-access in rcu_is_watching' || return 0
 		say "*** A known fault of the boot, attempt $try of 3. ***"
 	done
 	return 1

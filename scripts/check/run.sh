@@ -13,7 +13,8 @@ check=$build/check log=$build/log/$name.log
 # One write for each message, since two tests write at the same time.
 say "$name" >>"$check/started"
 last=$(cut -d ' ' -f 1 "$check/time/$name" 2>/dev/null) || last=
-say "[$(grep -nxF -e "$name" "$check/started" | cut -d : -f 1)/$(wc -l <"$check/plan")] $name${last:+: $last s the last time}"
+n=$(grep -nxF -e "$name" "$check/started" | cut -d : -f 1)
+say "[$n/$(wc -l <"$check/plan")] $name${last:+: $last s the last time}"
 
 rm -f "$check/stamp/$name"
 rc=0 start=$(now)
@@ -25,7 +26,8 @@ if [ "$rc" -eq 0 ] && [ "$tap" ]; then
 fi
 # And what the children of this shell have used of a CPU.
 times >"$check/time/$name.new"
-awk -F '[ms ]' -v s=$seconds 'NR == 2 { printf "%d %d\n", s, $1 * 60 + $2 + $4 * 60 + $5 }' "$check/time/$name.new" >"$check/time/$name"
+awk -F '[ms ]' -v s=$seconds 'NR == 2 { printf "%d %d\n", s, $1 * 60 + $2 + $4 * 60 + $5 }' \
+	"$check/time/$name.new" >"$check/time/$name"
 rm "$check/time/$name.new"
 if [ "$rc" -ne 0 ]; then
 	say "not ok - $name ($seconds s, exit status $rc)

@@ -13,7 +13,8 @@ make_tmp
 # MAINTAINERS has patterns for the new files.
 checkpatch()
 {
-	(cd "$src" && perl scripts/checkpatch.pl --strict --ignore UNKNOWN_COMMIT_ID,FILE_PATH_CHANGES -g base..series) >"$tmp/out" ||
+	(cd "$src" &&
+		perl scripts/checkpatch.pl --strict --ignore UNKNOWN_COMMIT_ID,FILE_PATH_CHANGES -g base..series) >"$tmp/out" ||
 		{ cat "$tmp/out"; return 1; }
 	[ "$(grep -c ' has no obvious style problems' "$tmp/out")" -eq "$(git -C "$tree" rev-list --count base..series)" ]
 }
