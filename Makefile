@@ -3,7 +3,8 @@
 
 VERSION ?= 7.3
 KERNEL ?=
-export VERSION
+T ?=
+export VERSION T
 
 .PHONY: help deps tree check check-all docs mutants demo bench export check-export mbox clean
 
@@ -11,48 +12,52 @@ help:			## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */  make \1	/p' Makefile | expand -t 22
 	@echo
 	@echo '  KERNEL=path     make tree: your own kernel tree (git) instead of build/linux-$(VERSION).y'
+	@echo '  T=name          make check, check-all: only the tests of that name, or that match it'
 	@echo '  DRAFT=1         make mbox: with the placeholder for the submitter'
 	@echo '  VERSION=X.Y     the series to work on, instead of $(VERSION)'
 
 deps:			## install the Debian packages that are needed (root or sudo, if any is missing)
-	@scripts/deps.sh
+	@scripts/tree/deps.sh
 
 ifeq ($(KERNEL),)
 tree: deps		## fetch the kernel, apply the series: build/linux-X.Y.y; or KERNEL=path
-	@scripts/fetch-kernel.sh $(VERSION)
-	@scripts/apply.sh
-	@scripts/fetch-sparse.sh
+	@scripts/tree/fetch.sh
+	@scripts/tree/apply.sh
 else
 tree:
-	@scripts/apply-user.sh '$(KERNEL)'
+	@scripts/tree/apply.sh '$(KERNEL)'
 endif
 
 check:			## test that tree; ends with: N passed, M failed
-	@scripts/check.sh
+	@scripts/check/check.sh
 
 check-all:		## also what takes too long for every day, mutants among it
-	@scripts/check.sh all
+	@scripts/check/check.sh all
 
 docs:			## build the page of the maple tree with Sphinx: build/docs
-	@scripts/check-docs.sh
+	@rm -f build/check/stamp/sphinx
+	@T=sphinx scripts/check/check.sh
+	@echo build/docs/Documentation/output/core-api/maple_tree.html
 
 mutants:		## put faults into the series, one by one: each must be caught
-	@scripts/mutants.sh
+	@scripts/check/mutants.sh
 
 demo:			## the same small program without and with the series
-	@scripts/demo.sh
+	@scripts/bench/demo.sh
 
 bench:			## measure what the series costs: tables and plots in bench/
-	@scripts/bench.sh
+	@scripts/bench/bench.sh
 
 export:			## write the tree's commits to patches/ and the directories by area
-	@scripts/export.sh
+	@scripts/tree/export.sh
 
 check-export:		## compare these with the tree's commits
-	@scripts/export.sh --check
+	@scripts/tree/export.sh --check
 
 mbox:			## write each part of the series as mails to build/PART.mbox; sends nothing
-	@scripts/mbox.sh
+	@scripts/post/mbox.sh
 
 clean:			## remove logs and all that was built; keep the kernel tree and the download
-	@scripts/clean.sh
+	@cd build && rm -rf log check stamp obj-* per-patch tmp.* bench kunit kernel mutants tags docs docs-tree *.mbox
+	@cd build && for d in linux-*.y; do [ ! -d "$$d" ] || git -C "$$d" worktree prune; done
+	@echo "removed what can be made again from build/; kept the kernel trees and the downloads"

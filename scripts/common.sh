@@ -3,7 +3,8 @@
 # Sourced by the other scripts: where things are, messages, steps, tests,
 # temporary directories. Does nothing by itself.
 
-top=$(cd "$(dirname "$0")/.." && pwd -P)
+# Scripts are in a directory below scripts/.
+top=$(cd "$(dirname "$0")/../.." && pwd -P)
 build=$top/build
 version=${VERSION:-7.3}
 patches=$top/patches/linux-$version.y
@@ -64,125 +65,51 @@ $(tail -n 20 "$test_log" | sed 's/^/    /')
     All of it: ${test_log#"$top"/}"
 }
 
-# once NAME INPUT COMMAND...: run_test, unless COMMAND has passed on the same INPUT
-# before, with the same scripts and compiler.
-once()
-{
-	once_name=$1 once_input=$2; shift 2
-	once_stamp=$build/stamp/$({ say "$once_input" "$@"; cat "$0" "$top/scripts/common.sh"; gcc --version; } |
-		sha256sum | cut -c1-40)
-	if [ -f "$once_stamp" ]; then
-		say "ok - $once_name (passed before)"
-		return
-	fi
-	run_test "$once_name" "$@"
-	[ "$test_rc" -ne 0 ] || { mkdir -p "$build/stamp" && say "$once_name" >"$once_stamp"; }
-}
-
-# new_warnings LABEL KIND FILE: fails if the compiler's FILE has a warning that it did not
-# have for LABEL `base'. Line numbers do not count.
-new_warnings()
-{
-	base_warnings=$build/stamp/base-warnings-$2
-	grep -aE 'warning:|Warning:' "$3" | sed -e 's/:[0-9]*\(:[0-9]*\)\{0,1\}:/:/' -e "s,$build/[^/]*/,,g" | sort -u >"$3.warnings"
-	if [ "$1" = base ]; then
-		mkdir -p "$build/stamp"
-		cp "$3.warnings" "$base_warnings"
-	fi
-	[ -f "$base_warnings" ] || { say "the base has not been built, see above"; return 1; }
-	comm -13 "$base_warnings" "$3.warnings" >"$3.new"
-	[ ! -s "$3.new" ] || { say "new warnings:"; cat "$3.new"; return 1; }
-}
-
 # isolated_git: git without the user's and the machine's configuration.
-isolated_git()
-{
-	GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 git "$@"
-}
-
-# busy REPOSITORY: prints what git is in the middle of there; nothing if it is not.
-busy()
-{
-	for busy_file in rebase-apply rebase-merge MERGE_HEAD CHERRY_PICK_HEAD REVERT_HEAD; do
-		if [ -e "$(git -C "$1" rev-parse --path-format=absolute --git-path $busy_file)" ]; then
-			case $busy_file in
-			rebase-apply) say 'git am or git rebase' ;;
-			rebase-merge) say 'git rebase' ;;
-			MERGE_HEAD) say 'git merge' ;;
-			CHERRY_PICK_HEAD) say 'git cherry-pick' ;;
-			REVERT_HEAD) say 'git revert' ;;
-			esac
-			return
-		fi
-	done
-}
+isolated_git() { GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 git "$@"; }
 
 # changes REPOSITORY: its changed tracked files, without refreshing its index.
 changes() { GIT_OPTIONAL_LOCKS=0 git -C "$1" status --porcelain --untracked-files=no; }
 
-# The parts of the series are the directories in patches/linux-X.Y.y, in sorted order. In our
-# tree each ends at a branch of its name; the last one, and so the series, at `series'.
-parts() { find "$patches" -mindepth 1 -maxdepth 1 -type d -printf '%f\n' 2>/dev/null | sort; }
-branches() { parts | sed '$s/.*/series/'; }
+# series_versions: the kernels that there are patches for.
+series_versions() { (cd "$top/patches" && ls -d linux-*.y/*/) | sed 's,^linux-\(.*\)\.y/.*,\1,' | sort -Vu; }
+
+# parts: PART BRANCH, a line for each part of the series: a directory in patches/linux-X.Y.y, and
+# the branch of our tree that ends there. It is of the same name; for the last one, `series'.
+parts() { (cd "$patches" && ls -d -- */) | sed -e 's,/$,,' -e 's/.*/& &/' -e '$s/ .*/ series/'; }
+branches() { parts | sed 's/.* //'; }
 
 # ranges: PART FROM TO, a line for each part: its commits are FROM..TO. Fails with a message
 # if there are no such commits.
 ranges()
 (
-	[ -n "$(parts)" ] || die "${patches#"$top"/} has no parts: make a directory there for each"
 	under=base from=$(git -C "$tree" rev-parse base^0)
-	parts | sed 's/.*/& &/; $s/ .*/ series/' | while read -r part branch; do
+	parts | while read -r part branch; do
+		fix="It must be at the last commit of $part: git -C build/linux-$version.y branch -f $branch COMMIT"
 		to=$(git -C "$tree" rev-parse -q --verify "refs/heads/$branch^0") ||
-			die "branch $branch is missing in build/linux-$version.y. It must be at the last commit of $part: git -C build/linux-$version.y branch $branch COMMIT"
+			die "branch $branch is missing in build/linux-$version.y. $fix"
 		{ git -C "$tree" merge-base --is-ancestor "$from" "$to" && [ "$from" != "$to" ]; } ||
-			die "branch $branch of build/linux-$version.y is not on top of $under. Move the one that is wrong to the last commit of its part: git -C build/linux-$version.y branch -f NAME COMMIT"
+			die "branch $branch of build/linux-$version.y is not on top of $under. $fix"
 		say "$part $from $to"
 		under=$branch from=$to
 	done
 )
 
-# patch_sums: differs when a patch does.
-patch_sums() { (cd "$patches" && sha256sum -- */*.patch); }
-
-# mark_applied SUMS: the branches of our tree are what the patches with these SUMS give.
+# mark_applied: the branches of our tree are what the patches give.
 mark_applied()
 {
 	for mark in $(branches); do
 		git -C "$tree" update-ref "refs/tags/applied-$mark" "refs/heads/$mark"
 	done
-	say "$1" >"$tree/.git/applied-patches"
+	patch_sums >"$tree/.git/applied-patches"
 }
-
-# am_series REPOSITORY COMMIT: the series on top of COMMIT, made in $tmp/am, branch
-# `work', and a branch named as each part at its end, out of REPOSITORY's sight. Fails
-# with $am_failed being the patch, and git's words in $tmp/am.log.
-am_series()
-{
-	# Without an identity (a CI machine), git am could not commit.
-	am_ident=$(git -C "$1" var GIT_COMMITTER_IDENT 2>/dev/null) || {
-		am_ident='maple-prealloc <maple-prealloc@localhost> 0 +0000'
-		say "   git has no identity here (user.name, user.email): committing as ${am_ident% * *}"
-	}
-	# shellcheck disable=SC2046 # words: kernel file names have no spaces
-	borrow "$1" "$2" "$tmp/am" $(sed -n 's,^--- a/,,p; s,^+++ b/,,p' "$patches"/*/*.patch | sort -u)
-	for am_part in $(parts); do
-		for am_file in "$patches/$am_part"/*.patch; do
-			[ -f "$am_file" ] || continue
-			am_failed=${am_file#"$patches"/}
-			GIT_COMMITTER_NAME=${am_ident%% <*} \
-			GIT_COMMITTER_EMAIL=$(say "$am_ident" | sed 's/.*<\(.*\)>.*/\1/') \
-				isolated_git -C "$tmp/am" am -q --committer-date-is-author-date \
-				"$am_file" >"$tmp/am.log" 2>&1 || return 1
-		done
-		isolated_git -C "$tmp/am" branch -q "$am_part"
-	done
-}
+patch_sums() { (cd "$patches" && sha256sum -- */*.patch); }
 
 # need_tree: our own tree must be there, with the series on it.
 need_tree()
 {
 	git -C "$tree" rev-parse -q --verify refs/heads/series >/dev/null 2>&1 ||
-		die "no series in build/linux-$version.y: run \`make tree\` first"
+		die "no series in build/linux-$version.y: run \`make tree' first"
 }
 
 # work_tree DIRECTORY COMMIT: COMMIT checked out in a work tree of our kernel tree, which is
@@ -199,43 +126,23 @@ work_tree()
 	git -C "$1" checkout -q -f --detach "$2"
 }
 
-# borrow REPOSITORY COMMIT DIRECTORY [FILE...]: a repository of its own in
-# DIRECTORY that reads REPOSITORY's objects, on a branch `work' at COMMIT, with
-# only the FILEs checked out, and nobody's configuration or hooks.
+# borrow REPOSITORY COMMIT DIRECTORY [FILE...]: a clone that shares REPOSITORY's objects, on a
+# branch `work' at COMMIT, with only the FILEs checked out, and nobody's hooks.
 borrow()
 {
-	borrow_from=$1 borrow_to=$3
-	borrow_commit=$(git -C "$1" rev-parse -q --verify "$2^0"); shift 3
-	isolated_git init -q --template= -b work "$borrow_to"
-	mkdir -p "$borrow_to/.git/objects/info" "$borrow_to/.git/info"
-	git -C "$borrow_from" rev-parse --path-format=absolute --git-path objects \
-		>"$borrow_to/.git/objects/info/alternates"
-	# A shallow repository is shallow for its borrowers, too.
-	borrow_shallow=$(git -C "$borrow_from" rev-parse --path-format=absolute --git-path shallow)
-	[ ! -f "$borrow_shallow" ] || cp "$borrow_shallow" "$borrow_to/.git/shallow"
-	isolated_git -C "$borrow_to" update-ref refs/heads/work "$borrow_commit"
-	# Hunk headers depend on the attributes of the kernel's tree.
-	isolated_git -C "$borrow_to" show work:.gitattributes \
-		>"$borrow_to/.git/info/attributes" 2>/dev/null || :
-	[ $# -gt 0 ] || return 0
-	isolated_git -C "$borrow_to" config core.sparseCheckout true
-	isolated_git -C "$borrow_to" config core.sparseCheckoutCone false
-	printf '/%s\n' "$@" >"$borrow_to/.git/info/sparse-checkout"
-	isolated_git -C "$borrow_to" read-tree -mu HEAD
+	borrowed=$3 borrow_commit=$(git -C "$1" rev-parse "$2^0")
+	git clone -q --shared --no-checkout --template= "$1" "$3"
+	shift 3
+	# Hunk headers depend on the kernel's attributes.
+	printf '/%s\n' .gitattributes "$@" | isolated_git -C "$borrowed" sparse-checkout set --no-cone --stdin
+	isolated_git -C "$borrowed" checkout -q --no-track -B work "$borrow_commit"
 }
 
-# small_project FILE...: a copy of the project in $tmp/project, with a repository that borrow
-# makes for a kernel tree: all its branches, but of its files only what the series changes,
-# and these FILEs.
-small_project()
+# radix_tree COMMIT DIRECTORY: tools/testing/radix-tree of COMMIT, and what it is built from.
+radix_tree()
 {
-	mkdir -p "$tmp/project/build"
-	(cd "$top" && cp -R scripts patches cover-letter.txt "$tmp/project")
-	small=$tmp/project/build/linux-$version.y
-	# shellcheck disable=SC2046 # words
-	borrow "$tree" series "$small" "$@" $(git -C "$tree" diff --no-renames --name-only base series)
-	isolated_git -C "$small" branch -q -m work series
-	git -C "$tree" for-each-ref --format='update %(refname) %(objectname)' refs/tags refs/heads |
-		isolated_git -C "$small" update-ref --stdin
-	cp "$tree/.git/applied-patches" "$small/.git"
+	mkdir -p "$2"
+	git -C "$tree" archive "$1" tools lib include arch/x86/include arch/arm64/include scripts >"$2.tar"
+	tar -xf "$2.tar" -C "$2"
+	rm "$2.tar"
 }

@@ -1,0 +1,297 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Tests of make tree, make tree KERNEL=path, make export and make mbox, on small repositories with
+# the files that the series touches. Whatever is in the way, the message says it, and nothing
+# is changed; if nothing is, there is what should be, and nothing else is changed.
+set -eu
+. "$(dirname "$0")/../common.sh"
+need_tree
+make_tmp
+: >"$tmp/config"
+export GIT_CONFIG_GLOBAL="$tmp/config" GIT_CONFIG_NOSYSTEM=1 GIT_AUTHOR_NAME=A GIT_AUTHOR_EMAIL=a@localhost
+unset GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL EMAIL DRAFT
+files=$(git -C "$tree" diff --no-renames --name-only base series)
+project=$tmp/project ours=$tmp/project/build/linux-$version.y p=$tmp/project/patches/linux-$version.y
+
+identity() { git -C "$1" config user.name C && git -C "$1" config user.email c@localhost; }
+
+# The fixtures. user: $dir is like a kernel tree of a user's. project: a copy of the project, its
+# kernel tree being $dir. $g is git in $dir.
+user()
+{
+	dir=$tmp/user g="git -C $tmp/user"
+	rm -rf "$dir"
+	cp -a "$tmp/kernel" "$dir"
+}
+
+project()
+{
+	dir=$ours g="git -C $ours"
+	rm -rf "$project"
+	cp -a "$tmp/template" "$project"
+}
+
+commit() { (cd "$dir" && say "$1" >>"${2:-notes}" && git add -A --sparse && git commit -q "${3:---message=c}"); }
+make_user() { VERSION='' "$top/scripts/tree/apply.sh" "$dir"; }
+make_tree() { "$project/scripts/tree/apply.sh"; }
+make_export() { "$project/scripts/tree/export.sh" "$@"; }
+make_mbox() { mkdir -p "$project/out" && "$project/scripts/post/mbox.sh" "$project/out"; }
+submitter() { $g config user.name "$1"; $g config user.email "$2"; }
+
+# state: all that is in the fixture, but for git's objects.
+state()
+{
+	(cd "$dir" 2>/dev/null || exit 0
+	 find . "$p" -path ./.git/objects -prune -o -type f -print0 | sort -z | xargs -0 sha256sum
+	 GIT_OPTIONAL_LOCKS=0 git status --porcelain 2>&1 || :
+	 git for-each-ref 2>&1 || :)
+}
+
+# refused FIXTURE COMMAND SETUP PATTERN...: after SETUP, in $dir, COMMAND fails with a message that
+# has these, and changes nothing.
+refused()
+{
+	command=$2 setup=$3
+	"$1"; shift 3
+	cd "$dir"
+	eval "$setup"
+	cd "$tmp"
+	state >"$tmp/before"
+	! "$command" >"$tmp/said" 2>&1 || { cat "$tmp/said"; say "it was not refused"; return 1; }
+	cat "$tmp/said"
+	state | diff "$tmp/before" -
+	for pattern in "$@"; do
+		grep -q -e "$pattern" "$tmp/said" || { say "the message does not say: $pattern"; return 1; }
+	done
+}
+
+# accepted BRANCH: the series is BRANCH of $dir, and nothing else has changed there.
+accepted()
+{
+	head=$($g rev-parse HEAD)
+	state | grep -v "refs/heads/$1\$" >"$tmp/before"
+	make_user | tee "$tmp/said"
+	state | grep -v "refs/heads/$1\$" | diff "$tmp/before" -
+	grep -q "switch $1\$" "$tmp/said"
+	$g fsck --no-dangling
+	# The same patches, but for the committer.
+	$g log --format='%an %ae %aI %B' "$head..$1" >"$tmp/have"
+	git -C "$tree" log --format='%an %ae %aI %B' base..series | diff - "$tmp/have"
+	for f in $files; do
+		[ "$(git -C "$tree" rev-parse -q --verify "series:$f")" = "$($g rev-parse -q --verify "$1:$f")" ]
+	done
+}
+
+# With all that could be in the way, and must not be.
+configured()
+{
+	user
+	$g branch maple-prealloc
+	say >"$dir/untracked"
+	say '*.o' >"$dir/.git/info/exclude"
+	say >"$dir/a.o"
+	mkdir -p "$dir/.git/hooks"
+	for h in applypatch-msg pre-applypatch post-applypatch pre-commit commit-msg post-checkout reference-transaction; do
+		printf '#!/bin/sh\ndate >>hooked; exit 1\n' >"$dir/.git/hooks/$h"
+		chmod +x "$dir/.git/hooks/$h"
+	done
+	for c in commit.gpgSign=true am.threeWay=true core.autocrlf=true fetch.prune=true gc.auto=1 apply.whitespace=fix; do
+		$g config "${c%=*}" "${c#*=}"
+	done
+	accepted maple-prealloc-2
+	[ "$($g log -1 --format='%cn %ce' maple-prealloc-2)" = 'C c@localhost' ]
+}
+
+shallow()
+{
+	user
+	commit a
+	git clone -q --depth 1 "file://$dir" "$tmp/shallow"
+	dir=$tmp/shallow g="git -C $tmp/shallow"
+	$g config user.useConfigOnly true
+	$g checkout -q --detach
+	accepted maple-prealloc
+}
+
+worktree() { user; $g worktree add -q "$tmp/linked" -b other; dir=$tmp/linked g="git -C $tmp/linked"; accepted maple-prealloc; }
+
+# What these two fix is fixed upstream by `maple_tree: fix maple_range_64 crashes in RCU mode'
+# (Dimitris Charisis). They may have to give way to it.
+replaced='maple_tree: do not treat metadata as a child when freeing in RCU mode
+maple_tree: do not clear the last slot of a node that is being freed'
+without_replaced()
+{
+	user
+	say "$replaced" | sed 's/^/Subject: [PATCH] /' >"$tmp/replaced"
+	for patch in "$patches"/*/*.patch; do
+		sed -n '/^Subject: /{N; s/\n / /; s/\n.*//; p; q}' "$patch" | grep -qxFf "$tmp/replaced" || say "$patch"
+	done >"$tmp/others"
+	[ "$(wc -l <"$tmp/others")" -eq $(($(find "$patches" -name '*.patch' | wc -l) - 2)) ]
+	xargs $g am -q <"$tmp/others"
+}
+
+# The parts end with the files that they have in our real tree.
+same_ends()
+{
+	for b in $(branches); do
+		[ "$($g rev-parse "$b^{tree}")" = "$(git -C "$tree" rev-parse "$b^{tree}")" ]
+	done
+	make_tree | grep 'nothing to do'
+}
+# patch_changed: as if others had.
+patch_changed() { sed -i 's/^Subject: \[PATCH\] /&Our /' "$p"/1-fixes/0001-*; }
+
+changed() { sed -i 's/^Subject: \[PATCH\] /&Our /' "$p"/1-fixes/0001-*; }
+
+first_time()
+{
+	project
+	rm "$dir/.git/applied-patches"
+	$g checkout -q -B series base
+	$g for-each-ref --format='delete %(refname)' refs/heads refs/tags | grep -v -e /base -e /series | $g update-ref --stdin
+	make_tree
+	same_ends
+}
+changed() { project; patch_changed; make_tree; same_ends; $g log --format=%s base..1-fixes | grep '^Our '; }
+killed() { project; patch_changed; : >"$dir/.git/applying"; $g branch -f 2-prealloc series; make_tree; same_ends; }
+again() { project; make_export; state >"$tmp/before"; make_export; state | diff "$tmp/before" -; make_export --check; same_ends; }
+
+# As README has it: a fixup of the last patch of a part, which stays the last.
+rebased()
+{
+	project
+	say x >"$p/1-fixes/cover-letter.txt"
+	make_tree
+	commit 1 notes --fixup=1-fixes
+	make_tree | grep 'on series: .make export'
+	GIT_SEQUENCE_EDITOR=: $g rebase -q -i --autosquash base
+	make_export
+	grep -l '^+++ b/notes' "$p"/*/*.patch | tee "$tmp/has"
+	[ "$(cat "$tmp/has")" = "$(find "$p/1-fixes" -name '*.patch' | sort | tail -n 1)" ]
+	[ "$(cat "$p/1-fixes/cover-letter.txt")" = x ]
+	make_export --check
+	make_tree | grep 'nothing to do'
+	patch_changed
+	! make_export --check
+}
+
+# Debian has the kernel of another series only.
+no_suite()
+{
+	project
+	mkdir "$project/bin"
+	mv "$p" "$project/patches/linux-9.9.y"
+	mkdir -p "$p/1-fixes"
+	printf '#!/bin/sh\ncase "$*" in *indextargets*) echo http://localhost/ sid ;; esac\n' >"$project/bin/apt-get"
+	printf '#!/bin/sh\ncase "$*" in *search*) echo "linux-source-%s - x"; echo "linux-source-6.1 - x" ;; esac\n' "$version" \
+		>"$project/bin/apt-cache"
+	chmod +x "$project/bin"/*
+	! VERSION=9.9 PATH=$project/bin:$PATH "$project/scripts/tree/fetch.sh" >"$tmp/said" 2>&1 || return 1
+	cat "$tmp/said"
+	grep -q "no suite .* has linux-source-9.9" "$tmp/said"
+	grep -q "They have Linux 6.1 $version" "$tmp/said"
+	grep -q "make tree VERSION=$version\$" "$tmp/said"
+	grep -q 'make tree KERNEL=' "$tmp/said"
+}
+
+draft() { project; submitter Nobody nobody@nowhere.example; DRAFT=1 make_mbox; }
+
+# What b4 makes of the mails is the series, to the byte, but for the submitter; that the last patch
+# is somebody else's stays.
+mailed()
+{
+	project
+	us='[^:<]* <[^>]*[@.]example>' by='He <he@him.test>' she='Zoë B. Ünal <zoe@unal.test>'
+	last=$($g cat-file commit series | sed "s/^author $us/author $by/; s/^Signed-off-by: $us/Signed-off-by: $by/" |
+		$g hash-object -t commit -w --stdin)
+	$g update-ref refs/heads/series "$last"
+	submitter "${she% <*}" zoe@unal.test
+	make_mbox
+	! grep -aE '^(From|Message-I[dD]|Signed-off-by): .*[.@]example>' "$project"/out/*.mbox || return 1
+	$g checkout -q -B work base
+	for part in $(parts | sed 's/ .*//'); do
+		id=$(sed -n 's/^Message-I[dD]: <\(.*\)>$/\1/p' "$project/out/$part.mbox" | head -n 1)
+		mkdir "$tmp/b4"
+		(cd "$dir" && HOME=$tmp b4 --offline-mode am -o "$tmp/b4" -m "$project/out/$part.mbox" "$id")
+		$g am -q "$tmp"/b4/*.mbx
+		# The cover letter is there, whole, with what the part applies to.
+		cover=$p/$part/cover-letter.txt
+		[ -f "$cover" ] || cover=$project/cover-letter.txt
+		sed 1,2d "$cover" >"$tmp/text"
+		sed '1,/^$/d' "$tmp"/b4/*.cover | head -n "$(wc -l <"$tmp/text")" | diff -Z "$tmp/text" -
+		grep -E '^base(-commit)?: .' "$tmp"/b4/*.cover
+		sed -n 's/^prerequisite-patch-id: //p' "$tmp"/b4/*.cover | diff "$tmp/mailed" -
+		git patch-id --stable <"$project/out/$part.mbox" | sed 's/ .*//' >>"$tmp/mailed"
+		rm -r "$tmp/b4"
+	done
+	describe='--format=%T%n%an <%ae> %aI%n%B'
+	$g log --reverse "$describe" base..series | sed -e "s/^$us/$she/; s/^Signed-off-by: $us/Signed-off-by: $she/" \
+		-e "s/^Signed-off-by: He .*/&\nSigned-off-by: $she/" >"$tmp/want"
+	$g log --reverse "$describe" base..work | diff "$tmp/want" -
+}
+
+# shellcheck disable=SC2086 # words
+borrow "$tree" base "$tmp/kernel" $files Makefile Kbuild
+rm -rf "$tmp/kernel/.git"
+git init -q -b master "$tmp/kernel"
+identity "$tmp/kernel"
+dir=$tmp/kernel
+commit kernel
+# With what get_maintainer.pl looks for in a kernel tree.
+mkdir -p "$tmp/template/build"
+(cd "$top" && cp -R scripts patches cover-letter.txt "$tmp/template")
+dir=$tmp/template/build/linux-$version.y
+# shellcheck disable=SC2086 # words
+borrow "$tree" series "$dir" notes COPYING CREDITS Kbuild MAINTAINERS Makefile README scripts/get_maintainer.pl $files
+(cd "$dir" && mkdir -p Documentation arch include drivers fs init ipc kernel lib scripts)
+git -C "$dir" checkout -q -B series
+git -C "$tree" for-each-ref --format='update %(refname) %(objectname)' refs/tags refs/heads | git -C "$dir" update-ref --stdin
+git -C "$dir" config rebase.updateRefs true
+identity "$dir"
+cp "$tree/.git/applied-patches" "$dir/.git"
+: >"$tmp/mailed"
+# shellcheck disable=SC2034 # for the table
+last_file=$(cat "$patches"/*/*.patch | sed -n 's,^--- a/,,p' | awk '!seen[$0]++' | tail -n 1)
+
+# NAME; a fixture and a command; what is done before; what the message must say
+while IFS='|' read -r name fixture setup patterns; do
+	[ "$name" ] || continue
+	eval "set -- $patterns"
+	# shellcheck disable=SC2086 # words
+	run_test "$name" refused $fixture "$setup" "$@"
+done <<'END'
+KERNEL=: no such directory|user make_user|rm -r "$dir"|'no such directory' KERNEL=
+KERNEL=: not a kernel tree|user make_user|rm Kbuild; commit c|'not a kernel tree' KERNEL=
+KERNEL=: not git|user make_user|rm -r .git|'not a git repository' 'git init'
+KERNEL=: in another git repository|user make_user|mkdir a; cp -R Makefile Kbuild lib a; commit c; dir=$dir/a|'of its own' 'git init'
+KERNEL=: git without a commit|user make_user|rm -r .git; git init -q|'with a commit' 'git commit'
+KERNEL=: changed file|user make_user|say >>lib/maple_tree.c|'uncommitted changes' lib/maple_tree.c stash
+KERNEL=: in git am|user make_user|commit a; git format-patch -q -1 -o .git; ! git am -q .git/0001-*|'middle of' abort
+KERNEL=: in git rebase|user make_user|commit a; GIT_SEQUENCE_EDITOR='sed -i 1ibreak' git rebase -q -i HEAD^|'middle of' abort
+KERNEL=: in git merge|user make_user|git switch -q -c b; commit a; git switch -q -; commit b b; git merge --no-commit b|'middle of' abort
+KERNEL=: version without a series|user make_user|sed -i 's/^VERSION = .*/VERSION = 5/' Makefile; commit c|'no series' " $version"
+KERNEL=: a late patch does not apply|user make_user|say 'int x;' >$last_file; commit c|'does not apply' $last_file 'git am -3' 'known to apply to: Linux'
+make tree: a commit that is not in the patches|project make_tree|commit 1; patch_changed|' series' 'make export'
+make tree: the same, on a part|project make_tree|git switch -q 1-fixes; commit 1; patch_changed|': 1-fixes' 'branch my-'
+make tree: changed file|project make_tree|say >>lib/maple_tree.c; patch_changed|'uncommitted changes' stash
+make tree: a part in another work tree|project make_tree|git worktree add -q --no-checkout $project/other 1-fixes; patch_changed|project/other detach
+make tree: a patch in no part|project make_tree|say >$p/0001-x.patch|'each must be in one'
+make export: a part without a branch|project make_export|git branch -q -D 1-fixes|'1-fixes is missing' '1-fixes COMMIT'
+make export: a part beside another|project make_export|git branch -q -f 1-fixes series|'2-prealloc .* is not on top of 1-fixes'
+make export: a part without a commit|project make_export|git branch -q -f 1-fixes base|'1-fixes .* is not on top of base'
+make mbox: a placeholder|project make_mbox|submitter Nobody nobody@nowhere.example|user.email DRAFT=1
+make mbox: no address|project make_mbox|submitter Somebody ''|user.email DRAFT=1
+make mbox: no name|project make_mbox|submitter '' somebody@home.test|user.email DRAFT=1
+END
+run_test 'KERNEL=: hooks, configuration, untracked files, a branch of this name' configured
+run_test 'KERNEL=: shallow clone, detached HEAD, no identity' shallow
+run_test 'KERNEL=: linked work tree' worktree
+run_test 'git am: without what upstream replaces' without_replaced
+run_test 'make tree: the patches have changed' changed
+run_test 'make tree: after a crash' killed
+run_test 'make tree: no suite has the kernel' no_suite
+run_test 'make export: the files agree with the tree' "$top/scripts/tree/export.sh" --check
+run_test 'make export: the same again' again
+run_test 'make export: after a rebase' rebased
+run_test 'make mbox: a draft' draft
+run_test 'make mbox: b4 gives back each part' mailed

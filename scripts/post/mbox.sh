@@ -1,0 +1,88 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# mbox.sh [DIRECTORY]: writes each part of the series as it would be mailed, to PART.mbox in
+# DIRECTORY, or build/. What git format-patch does not do: recipients from get_maintainer.pl, what
+# the part applies to, and the name of the submitter, whoever runs this, as git knows him. He takes
+# the place of authors whose address is in .example, a domain that nobody has (RFC 2606). Without
+# a name, or with such an address, he is refused, unless DRAFT=1. Sends nothing.
+set -eu
+. "$(dirname "$0")/../common.sh"
+need_tree
+make_tmp
+out=${1:-$build}
+[ -d "$out" ] || die "$out: there is no such directory"
+ranges >"$tmp/ranges"
+
+name=$(git -C "$tree" config user.name) || :
+email=$(git -C "$tree" config user.email) || :
+case $name/$email in
+/*|*/|*[.@]example)
+	[ "${DRAFT:-}" ] || die "a posting carries its sender's name in From and Signed-off-by. In git's configuration it is
+${name:-(nothing)} <${email:-(nothing)}>, which is no person. Set yours:
+	git config --global user.name 'Your Name'
+	git config --global user.email 'your address'
+or write a draft, which must not be sent: make mbox DRAFT=1"
+	name=${name:-Nobody} email=${email:-nobody@nowhere.example} ;;
+esac
+export GIT_COMMITTER_NAME="$name" GIT_COMMITTER_EMAIL="$email" FILTER_BRANCH_SQUELCH_WARNING=1
+
+# Branches of the series with its submitter in the place of the placeholder.
+borrow "$tree" series "$tmp/git"
+git="isolated_git -C $tmp/git -c core.abbrev=12"
+while read -r part from to; do $git branch -q -f "$part" "$to"; done <"$tmp/ranges"
+who=$($git var GIT_COMMITTER_IDENT)
+export who="${who%>*}>"
+# shellcheck disable=SC2016,SC2046 # the filters expand these; words
+$git filter-branch --msg-filter 'awk "/^Signed-off-by: .*[.@]example>\$/ { \$0 = \"Signed-off-by: \" ENVIRON[\"who\"] } 1"' \
+	--env-filter 'case $GIT_AUTHOR_EMAIL in
+		*[.@]example) GIT_AUTHOR_NAME=$GIT_COMMITTER_NAME GIT_AUTHOR_EMAIL=$GIT_COMMITTER_EMAIL ;;
+		esac' -- base..work $(sed 's/ .*//' "$tmp/ranges") >"$tmp/filter" 2>&1 || { cat "$tmp/filter"; exit 1; }
+
+people() { (cd "$tree" && perl scripts/get_maintainer.pl --no-git --no-git-fallback --no-rolestats "$@" "$tmp/all.patch"); }
+
+# posting PART UNDER: branch PART, on top of UNDER, as $tmp/PART.mbox
+posting()
+{
+	part=$1 under=$2
+	cover=$patches/$part/cover-letter.txt
+	[ -f "$cover" ] || cover=$top/cover-letter.txt
+	[ -s "$cover" ] ||
+		die "$part has no cover letter: the first line of ${cover#"$top"/} is its subject, the rest the text of the 0/N mail"
+	$git config "branch.$part.description" "$(cat "$cover")"
+	$git diff "$under" "$part" >"$tmp/all.patch"
+	{ people --m --no-r --no-l | sed 's/^/--to=/'; people --no-m --r --l | sed 's/^/--cc=/'; } >"$tmp/people"
+	grep -q '^--to=' "$tmp/people" || die "scripts/get_maintainer.pl in $tree names nobody for $part: is its MAINTAINERS all right?"
+	set --
+	while read -r who; do set -- "$@" "$who"; done <"$tmp/people"
+	$git format-patch -q -n --zero-commit --no-signature --from --signoff --thread=shallow --cover-letter \
+		--cover-from-description=subject "$@" -o "$tmp/$part" "$under..$part"
+	# As --base has it, but: a base that we have made of Debian's package means nothing to
+	# others, and git up to 2.39, at least, has another patch id here than that of the mail
+	# when a diff can be written in two ways.
+	{
+		say
+		case $($git show -s --format=%ae base) in
+		*@packages.debian.org) $git show -s --format='base: %s' base ;;
+		*) say "base-commit: $($git rev-parse base^0)" ;;
+		esac
+		$git log --reverse -p "base..$under" | git patch-id --stable | sed 's/^\([0-9a-f]*\) .*/prerequisite-patch-id: \1/'
+	} >>"$(ls "$tmp/$part/0000-"*)"
+	# b4 0.12 cannot read headers that git has folded.
+	sed -s '1,/^$/{:more; /^\(From\|Subject\): /{N; /\n /{s/\n / /; b more}; P; D}}' "$tmp/$part"/*.patch >"$tmp/$part.mbox"
+	mails=$(find "$tmp/$part" -name '*.patch' | wc -l)
+	[ "$(grep -c '^From ' "$tmp/$part.mbox")" -eq "$mails" ] ||
+		die "a line of the cover letter or of a commit message of $part begins with \`From ', where an mbox begins the next mail: reword it"
+	say "$part.mbox: $((mails - 1)) patches, to $# recipients, $(sed -n 's/^Message-I[dD]: <\(.*\)>/\1/p' "$tmp/$part.mbox" | head -n 1)"
+}
+
+under=base
+while read -r part from to; do
+	posting "$part" "$under"
+	under=$part
+done <"$tmp/ranges"
+mv "$tmp"/*.mbox "$out"
+
+say "They are in ${out#"$top"/}, from $name <$email>. Nothing has been sent.
+To read one:   mutt -f PART.mbox
+To send it:    git send-email --suppress-cc=all PART.mbox
+To apply it:   b4 --offline-mode am -m PART.mbox and the Message-Id above"

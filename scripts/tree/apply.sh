@@ -1,0 +1,152 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Applies the series with git am.
+# apply.sh: to build/linux-X.Y.y. Branch `series', and those at which the other parts end, become
+# what the patches give, and are tagged applied-BRANCH. Does nothing if it has been done with
+# these patches. Refuses where commits or changes of the developer's would be lost.
+# apply.sh PATH: to HEAD of the kernel tree there, as a new branch. Nothing else of it is written:
+# not its work tree, index, HEAD, configuration. If anything is in the way, nothing at all.
+set -eu
+. "$(dirname "$0")/../common.sh"
+
+# am_series REPOSITORY COMMIT: the series on top of COMMIT, out of REPOSITORY's sight, in $tmp/am:
+# the branches of our tree, the last one as `work', too.
+am_series()
+{
+	say "== apply ${patches#"$top"/} to $1"
+	# Without an identity (a CI machine), git am could not commit.
+	name=$(git -C "$1" config user.name) || name=maple-prealloc
+	email=$(git -C "$1" config user.email) || email=maple-prealloc@localhost
+	export GIT_COMMITTER_NAME="${GIT_COMMITTER_NAME:-$name}" GIT_COMMITTER_EMAIL="${GIT_COMMITTER_EMAIL:-$email}"
+	# shellcheck disable=SC2046 # words: kernel file names have no spaces
+	borrow "$1" "$2" "$tmp/am" $(sed -n 's,^--- a/,,p; s,^+++ b/,,p' "$patches"/*/*.patch | sort -u) || return 1
+	parts >"$tmp/parts"
+	while read -r part branch; do
+		set -- "$patches/$part"/*.patch
+		# A new part has no patch yet.
+		if [ -e "$1" ]; then
+			isolated_git -C "$tmp/am" am -q --committer-date-is-author-date "$@" >"$tmp/am.log" 2>&1 ||
+				{ cat "$tmp/am.log" >&2; return 1; }
+		fi
+		isolated_git -C "$tmp/am" branch -q -f --no-track "$branch"
+	done <"$tmp/parts"
+}
+
+# idle REPOSITORY: refuses one where somebody is at work.
+idle()
+{
+	git_dir=$(git -C "$1" rev-parse --absolute-git-dir)
+	doing=$(cd "$git_dir" && ls -d rebase-apply rebase-merge MERGE_HEAD CHERRY_PICK_HEAD REVERT_HEAD 2>/dev/null) || :
+	[ -z "$doing" ] ||
+		die "$1 is in the middle of a git am, rebase, merge, cherry-pick or revert: finish or abort that, then try again"
+	changed=$(changes "$1")
+	[ -z "$changed" ] || die "$1 has uncommitted changes:
+$(say "$changed" | head -n 5)
+Commit them, or put them away (git -C $1 stash), then try again"
+}
+
+apply_user()
+{
+	[ -d "$1" ] || die "$1: there is no such directory. KERNEL= must name a kernel tree"
+	user=$(cd "$1" && pwd -P)
+	version=$(sed -n '1,9{s/^VERSION *= *//p; s/^PATCHLEVEL *= */./p}' "$user/Makefile" 2>/dev/null | tr -d '\n')
+	case $version in
+	[0-9]*.[0-9]*) [ -f "$user/Kbuild" ] || version= ;;
+	*) version= ;;
+	esac
+	[ "$version" ] || die "$user is not a kernel tree. KERNEL= must name the top directory of one, with its Makefile"
+	# A repository of its own, not one further up that happens to contain it.
+	{ [ "$(git -C "$user" rev-parse --show-toplevel)" = "$user" ] && git -C "$user" rev-parse -q --verify HEAD; } >/dev/null ||
+		die "$user is not a git repository of its own with a commit. Make it one: git init && git add -A && git commit, there"
+	series_versions | grep -qxF "$version" ||
+		die "$user is Linux $version. There is no series for that in patches/, only for: $(series_versions | xargs)"
+	patches=$top/patches/linux-$version.y
+	idle "$user"
+
+	new=maple-prealloc n=1
+	while git -C "$user" show-ref -q --verify "refs/heads/$new"; do
+		n=$((n + 1)) new=maple-prealloc-$n
+	done
+	am_series "$user" HEAD || die "the series does not apply to HEAD of $user, see above. The tree is as it was.
+It is known to apply to: $(cat "$patches.base"). Check that out and try again, or, if it is
+not in your tree already, merge by hand:
+	cd $user && git switch -c maple-prealloc && git am -3 $patches/*/*.patch"
+	# No configuration of the user's may make this do more than it says.
+	git -C "$user" -c core.hooksPath=/dev/null -c protocol.file.allow=always -c fetch.writeCommitGraph=false \
+		fetch -q --no-write-fetch-head --no-tags --no-prune --no-recurse-submodules --no-auto-maintenance \
+		"$tmp/am" "work:refs/heads/$new"
+	say "The series is on the new branch $new of $user; nothing else has changed there. Next:
+	git -C $user switch $new
+	cd $user/tools/testing/radix-tree && make && ./maple
+(\`make deps' here installs what that needs. To undo: git -C $user branch -D $new)"
+}
+
+# moved: the branches that are not where they were applied.
+moved()
+{
+	for branch in $(branches); do
+		at=$(git -C "$tree" rev-parse -q --verify "refs/heads/$branch") || continue
+		was=$(git -C "$tree" rev-parse -q --verify "refs/tags/applied-$branch^0") || was=$(git -C "$tree" rev-parse base^0)
+		[ "$at" = "$was" ] || printf ' %s' "$branch"
+	done
+}
+
+# may_apply: refuses if our tree has what would be lost.
+may_apply()
+{
+	idle "$tree"
+	[ -z "$moved" ] || die "the patches have changed, but what these branches of $where have is not from patches:$moved.
+Write it to the patches (make export; the changed patches go to build/before-export), or put it
+away, each BRANCH of them (git -C $where branch my-BRANCH BRANCH &&
+git -C $where checkout -B BRANCH applied-BRANCH), then try again"
+	for branch in $(branches); do
+		other=$(git -C "$tree" for-each-ref --format='%(worktreepath)' "refs/heads/$branch")
+		case $other in
+		''|"$tree") ;;
+		*) die "branch $branch of $where is checked out in $other, too: detach it there (git -C $other checkout --detach), then try again" ;;
+		esac
+	done
+}
+
+apply_ours()
+{
+	where=build/linux-$version.y
+	begun=$tree/.git/applying	# we are changing the work tree
+	! ls "$patches"/*.patch >/dev/null 2>&1 ||
+		die "there are patches in ${patches#"$top"/} itself: each must be in one of the directories there"
+	# `git rebase' moves the ends of the parts along.
+	git -C "$tree" config rebase.updateRefs true
+	moved=$(moved) force=
+	if [ -e "$begun" ]; then
+		force=-f
+		rm -f "$tree/.git/index.lock"
+	elif [ "$(patch_sums)" = "$(cat "$tree/.git/applied-patches" 2>/dev/null)" ]; then
+		say "== the series is applied in $where: nothing to do"
+		[ -z "$moved" ] || say "   there have been other commits since, on$moved: \`make export' writes them to the patches"
+		return
+	else
+		may_apply
+	fi
+	am_series "$tree" base || die "the series does not apply, see above: correct that patch, then run \`make tree' again"
+	git -C "$tree" fetch -q --no-tags --no-write-fetch-head "$tmp/am" work
+	# From here on, what is changed in the work tree is ours, also after a crash.
+	: >"$begun"
+	git -C "$tree" checkout -q $force -B series "$(git -C "$tmp/am" rev-parse work)" ||
+		{ rm "$begun"; die "the work tree $where could not be changed, see above"; }
+	for branch in $(branches); do
+		git -C "$tree" update-ref "refs/heads/$branch" "$(git -C "$tmp/am" rev-parse "$branch")"
+	done
+	mark_applied
+	rm "$begun"
+}
+
+make_tmp
+if [ $# -gt 0 ]; then
+	apply_user "$1"
+	exit
+fi
+apply_ours
+say "The tree is $tree ($(git -C "$tree" log -1 --format=%s base), $(git -C "$tree" rev-list --count base..series) patches). Next:
+	make check
+	git -C $where log -p base..series
+	cd $where/tools/testing/radix-tree && make && ./maple"

@@ -1,0 +1,88 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Writes branch `series' of build/linux-X.Y.y to the parts in patches/linux-X.Y.y/ and, by
+# area, to lib-maple_tree-changes/, Documentation-core-api/ and testing-radix-tree/. What else
+# is in the directory of a part, its cover letter, stays.
+# --check: only compares; what differs goes to stdout, and the status is 1.
+set -eu
+. "$(dirname "$0")/../common.sh"
+need_tree
+make_tmp
+name=linux-$version.y
+areas="lib-maple_tree-changes Documentation-core-api testing-radix-tree patches/$name"
+git="isolated_git -C $tree -c core.abbrev=12"
+
+ranges >"$tmp/ranges"
+base_name=$($git log -1 --format=%s base)
+[ -z "$($git rev-list --merges base..series)" ] ||
+	die "branch series of build/$name has a merge: a series must be linear (git rebase base)"
+
+# No numbers in the subjects: a patch must not change when another is added.
+new=$tmp/new
+mkdir -p "$new/patches"
+cp -R "$patches" "$new/patches"
+rm -f "$new/patches/$name"/*/*.patch
+while read -r part from to; do
+	$git format-patch -q --zero-commit --no-signature --no-numbered -o "$new/patches/$name/$part" "$from..$to"
+done <"$tmp/ranges"
+
+# What the series adds is there whole, what it changes as a diff.
+$git diff --no-renames --name-status base series >"$tmp/names"
+while read -r status path; do
+	case $path in
+	Documentation/*) to=Documentation-core-api/${path#Documentation/core-api/} ;;
+	tools/testing/*) to=testing-radix-tree/${path#tools/testing/} ;;
+	*) to=lib-maple_tree-changes/$path ;;
+	esac
+	to=$new/$to
+	mkdir -p "${to%/*}"
+	if [ "$status" = A ]; then
+		$git show "series:$path" >"$to"
+	else
+		$git diff --no-renames base series -- "$path" >"$to.diff"
+	fi
+done <"$tmp/names"
+
+# On another kernel, only positions may differ.
+check()
+{
+	same_base=
+	exported=$(cat "$patches.base" 2>/dev/null) || exported=nothing
+	if [ "$exported" != "$base_name" ]; then
+		say "Exported from $exported, compared with $base_name: line numbers are not looked at."
+		same_base=no
+	fi
+	[ -z "$(changes "$tree")" ] || { say "build/$name has uncommitted changes: commit them, then run \`make export'"; return 1; }
+	for d in $areas; do
+		mkdir -p "$new/$d"
+		(cd "$top" && diff -rq ${same_base:+-I '^@@ ' -I '^index [0-9a-f]*\.\.'} "$d" "$new/$d") || rc=1
+	done >"$tmp/diff" 2>&1
+	[ -n "${rc-}" ] || { say "the exported files agree with branch series of build/$name"; return; }
+	say "These differ:" "$(sed "s,$new/,(new) ,g" "$tmp/diff")" \
+		"If branch series of build/$name is right, run \`make export'; if the patches are, \`make tree'."
+	return 1
+}
+
+write()
+{
+	# What is replaced is kept until the next time.
+	old=build/before-export
+	rm -rf "${top:?}/$old"
+	say "$base_name" >"$new/patches/$name.base"
+	for d in $areas "patches/$name.base"; do
+		mkdir -p "$top/$old/patches"
+		[ ! -e "$top/$d" ] || mv "$top/$d" "$top/$old/$d"
+		[ ! -e "$new/$d" ] || mv "$new/$d" "$top/$d"
+	done
+	# Patches and tree agree now: `make tree' has nothing to do.
+	mark_applied
+	say "patches/$name: $(find "$patches" -name '*.patch' | wc -l) patches on $base_name. What was there before is in $old."
+	(cd "$top" && diff -rq "$old/patches" patches | sed 's/^/	/')
+	[ -z "$(changes "$tree")" ] || say "build/$name has uncommitted changes: they are not in the patches."
+}
+
+case ${1:-} in
+--check) check ;;
+'') write ;;
+*) die "usage: export.sh [--check]" ;;
+esac
