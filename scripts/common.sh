@@ -85,7 +85,8 @@ once()
 new_warnings()
 {
 	base_warnings=$build/stamp/base-warnings-$2
-	grep -aE 'warning:|Warning:' "$3" | sed -e 's/:[0-9]*\(:[0-9]*\)\{0,1\}:/:/' -e "s,$build/[^/]*/,,g" | sort -u >"$3.warnings"
+	grep -aE 'warning:|Warning:' "$3" | sed -e 's/:[0-9]*\(:[0-9]*\)\{0,1\}:/:/' -e "s,$build/[^/]*/,,g" |
+		sort -u >"$3.warnings"
 	if [ "$1" = base ]; then
 		mkdir -p "$build/stamp"
 		cp "$3.warnings" "$base_warnings"

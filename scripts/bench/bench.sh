@@ -137,10 +137,12 @@ run_kernel()
 	# RCU waits for a tick or two instead of many. On one CPU, since UML and its processes
 	# only wait for each other.
 	# shellcheck disable=SC2086 # words
-	TMPDIR=/dev/shm timeout --foreground 300 taskset -c "$(($(nproc) - 1))" "$(binary "$1")" mem=768M uml_dir="$tmp" loglevel=8 \
+	TMPDIR=/dev/shm timeout --foreground 300 taskset -c "$(($(nproc) - 1))" "$(binary "$1")" mem=768M uml_dir="$tmp" \
+		loglevel=8 \
 		rcutree.jiffies_till_first_fqs=0 rcutree.jiffies_till_next_fqs=0 $params >"$tmp/log" 2>&1 </dev/null || :
 	tr -d '\r' <"$tmp/log" >"$tmp/log.txt"
-	if ! grep -aq 'BENCH done' "$tmp/log.txt" || grep -aE 'BENCH failed|BUG[: ]|WARNING[: ]|Oops|Kernel panic' "$tmp/log.txt"; then
+	if ! grep -aq 'BENCH done' "$tmp/log.txt" ||
+		grep -aE 'BENCH failed|BUG[: ]|WARNING[: ]|Oops|Kernel panic' "$tmp/log.txt"; then
 		mkdir -p "$build/log"
 		cp "$tmp/log.txt" "$build/log/bench.log"
 		die "kernel $1 did not finish: see build/log/bench.log"
@@ -226,7 +228,8 @@ tables()
 	for file in numbers users; do
 		{
 			say "Written by \`make bench'; scripts/bench/bench.sh has the commands, and what the parts are."
-			say "Linux $version, without the series (base) and with it. $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) CPUs; $(gcc --version | head -n 1)"
+			say "Linux $version, without the series (base) and with it. $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo |
+				head -n 1), $(nproc) CPUs; $(gcc --version | head -n 1)"
 			awk -v file=$file -v plot="$tmp/plot" -f "$here/tables.awk" "$tmp/all"
 		} >"$tmp/$file.txt" || { cat "$tmp/$file.txt"; die "not everything was measured"; }
 		cp "$tmp/$file.txt" "$top/bench/"

@@ -91,7 +91,7 @@ configured()
 	say '*.o' >"$dir/.git/info/exclude"
 	say >"$dir/a.o"
 	mkdir -p "$dir/.git/hooks"
-	for h in applypatch-msg pre-applypatch post-applypatch pre-commit commit-msg post-checkout reference-transaction; do
+	for h in applypatch-msg pre-applypatch post-applypatch pre-commit post-checkout reference-transaction; do
 		printf '#!/bin/sh\ndate >>hooked; exit 1\n' >"$dir/.git/hooks/$h"
 		chmod +x "$dir/.git/hooks/$h"
 	done
@@ -263,7 +263,7 @@ done <<'END'
 KERNEL=: no such directory|user make_user|rm -r "$dir"|'no such directory' KERNEL=
 KERNEL=: not a kernel tree|user make_user|rm Kbuild; commit c|'not a kernel tree' KERNEL=
 KERNEL=: not git|user make_user|rm -r .git|'not a git repository' 'git init'
-KERNEL=: in another git repository|user make_user|mkdir a; cp -R Makefile Kbuild lib a; commit c; dir=$dir/a|'of its own' 'git init'
+KERNEL=: in another git repository|user make_user|mkdir a; cp Makefile Kbuild a; commit c; dir=$dir/a|'of its own' 'git init'
 KERNEL=: git without a commit|user make_user|rm -r .git; git init -q|'with a commit' 'git commit'
 KERNEL=: changed file|user make_user|say >>lib/maple_tree.c|'uncommitted changes' lib/maple_tree.c stash
 KERNEL=: in git am|user make_user|commit a; git format-patch -q -1 -o .git; ! git am -q .git/0001-*|'middle of' abort
