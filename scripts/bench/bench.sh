@@ -18,7 +18,14 @@ set -eu
 rounds=${ROUNDS:-5} parts=${*:-stores vma users readers instructions size}
 [ "$rounds" -gt 0 ] || die "ROUNDS=$rounds is not a number above 0"
 [ "$(uname -m)" = x86_64 ] || die "this needs an x86-64 machine: UML has no other"
-command -v valgrind gnuplot >/dev/null || die "valgrind or gnuplot is missing: run \`make deps' first"
+{ command -v valgrind && command -v gnuplot; } >/dev/null ||
+	die "valgrind or gnuplot is missing: run \`make deps' first"
+for part in $parts; do
+	case $part in
+	stores|vma|users|readers|instructions|size|tables) ;;
+	*) die "usage: bench.sh [stores|vma|users|readers|instructions|size|tables]..." ;;
+	esac
+done
 need_tree
 make_tmp
 work=$build/bench src=$build/bench/tree here=$top/scripts/bench
@@ -213,7 +220,6 @@ size()
 	grep -q '^size Total: Before=[1-9]' "$tmp/results" || die "bloat-o-meter gave no total"
 }
 
-# tables
 tables()
 {
 	: >"$tmp/all"
@@ -254,7 +260,6 @@ for measured in $parts; do
 		for c in base $(branches); do step "instructions of $c" count "$c"; done ;;
 	size) step "size" size ;;
 	tables) continue ;;
-	*) die "usage: bench.sh [stores|vma|users|readers|instructions|size|tables]..." ;;
 	esac
 	cp "$tmp/results" "$work/results.$measured"
 done

@@ -25,8 +25,9 @@ passes()
 	# In the foreground, for Ctrl-C. Without exec, since this shell would say `Aborted'.
 	(cd "$1/$harness" && timeout --foreground $seconds "./$2"; exit $?) >"$tmp/run" 2>&1 || rc=$?
 	# maple exits with 0 either way.
-	[ "$2" != maple ] || grep -aq '^maple_tree: \([0-9]*\) of \1 tests passed' "$tmp/run" || rc="$rc, not all tests passed"
-	why=$(grep -aE -m 1 '^FAILED|# FAILED|^(BUG|WARN) at |(Address|Leak)Sanitizer: |runtime error: |Assertion ' "$tmp/run") ||
+	[ "$2" != maple ] || grep -aq '^maple_tree: \([0-9]*\) of \1 tests passed' "$tmp/run" ||
+		rc="$rc, not all tests passed"
+	why=$(grep -aE -m1 '^FAILED|# FAILED|^(BUG|WARN) at|(Address|Leak)Sanitizer: |runtime error: |Assertion ' "$tmp/run") ||
 		case $rc in
 		0) return 0 ;;
 		124*) why="does not end (within $seconds s)" ;;
@@ -109,7 +110,10 @@ say 'fault | caught by'
 count=$(wc -l <"$tmp/faults")
 wrong=$(grep -E '\| [a-z-]*: (NOT|FAILS)' "$mutants/table") || :
 caught=$(grep -cvE '^no fault \| |\| [a-z-]*: NOT ' "$mutants/table") || :
-result="mutants: $count faults, $caught caught"
-[ -z "$wrong" ] && [ "$count" -eq "$caught" ] && say "ok - $result" && exit
-say "$wrong" "not ok - $result"
+if [ -z "$wrong" ] && [ "$count" -eq "$caught" ]; then
+	say "ok - mutants: $count faults, $caught caught"
+	exit
+fi
+say "What is wrong:" "$wrong"
+say "not ok - mutants: $count faults, $caught caught"
 exit 1

@@ -127,7 +127,7 @@ without_replaced()
 		sed -n '/^Subject: /{N; s/\n / /; s/\n.*//; p; q}' "$patch" | grep -qxFf "$tmp/replaced" || say "$patch"
 	done >"$tmp/others"
 	[ "$(wc -l <"$tmp/others")" -eq $(($(find "$patches" -name '*.patch' | wc -l) - 2)) ]
-	xargs $g am -q <"$tmp/others"
+	xargs git -C "$dir" am -q <"$tmp/others"
 }
 
 # The parts end with the files that they have in our real tree.
@@ -141,17 +141,6 @@ same_ends()
 # patch_changed: as if others had.
 patch_changed() { sed -i 's/^Subject: \[PATCH\] /&Our /' "$p"/1-fixes/0001-*; }
 
-changed() { sed -i 's/^Subject: \[PATCH\] /&Our /' "$p"/1-fixes/0001-*; }
-
-first_time()
-{
-	project
-	rm "$dir/.git/applied-patches"
-	$g checkout -q -B series base
-	$g for-each-ref --format='delete %(refname)' refs/heads refs/tags | grep -v -e /base -e /series | $g update-ref --stdin
-	make_tree
-	same_ends
-}
 changed() { project; patch_changed; make_tree; same_ends; $g log --format=%s base..1-fixes | grep '^Our '; }
 killed() { project; patch_changed; : >"$dir/.git/applying"; $g branch -f 2-prealloc series; make_tree; same_ends; }
 again() { project; make_export; state >"$tmp/before"; make_export; state | diff "$tmp/before" -; make_export --check; same_ends; }

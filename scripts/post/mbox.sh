@@ -38,15 +38,9 @@ $git filter-branch --env-filter 'case $GIT_AUTHOR_EMAIL in
 		*[.@]example) GIT_AUTHOR_NAME=$submitter_name GIT_AUTHOR_EMAIL=$submitter_email ;;
 		esac' \
 	--msg-filter 'awk "/^Signed-off-by: .*[.@]example>\$/ { \$0 = \"Signed-off-by: \" ENVIRON[\"who\"] } 1"' \
-	-- base..work $(sed 's/ .*//' "$tmp/ranges") >"$tmp/filter" 2>&1 || { cat "$tmp/filter"; exit 1; }
+	-- base..work $(sed 's/ .*//' "$tmp/ranges") >"$tmp/filter" 2>&1 || die "$(cat "$tmp/filter")"
 
-# people OPTION...: of the part, an address a line
-people()
-{
-	(cd "$tree" && perl scripts/get_maintainer.pl --no-git --no-git-fallback --no-rolestats "$@" "$tmp/all.patch")
-}
-
-people() { (cd "$tree" && perl scripts/get_maintainer.pl --no-git --no-git-fallback --no-rolestats "$@" "$tmp/all.patch"); }
+people="perl scripts/get_maintainer.pl --no-git --no-git-fallback --no-rolestats"
 
 # posting PART UNDER: branch PART, on top of UNDER, as $tmp/PART.mbox
 posting()
@@ -58,7 +52,8 @@ posting()
 		die "$part has no cover letter: ${cover#"$top"/}. Its first line is the subject, the rest the text of the 0/N mail"
 	$git config "branch.$part.description" "$(cat "$cover")"
 	$git diff "$under" "$part" >"$tmp/all.patch"
-	{ people --m --no-r --no-l | sed 's/^/--to=/'; people --no-m --r --l | sed 's/^/--cc=/'; } >"$tmp/people"
+	(cd "$tree" && $people --m --no-r --no-l "$tmp/all.patch" | sed 's/^/--to=/' &&
+		$people --no-m --r --l "$tmp/all.patch" | sed 's/^/--cc=/') >"$tmp/people"
 	grep -q '^--to=' "$tmp/people" ||
 		die "scripts/get_maintainer.pl in $tree names nobody for $part: is its MAINTAINERS all right?"
 	set --
@@ -78,10 +73,10 @@ posting()
 			sed 's/^\([0-9a-f]*\) .*/prerequisite-patch-id: \1/'
 	} >>"$(ls "$tmp/$part/0000-"*)"
 	# b4 0.12 cannot read headers that git has folded.
-	sed -s '1,/^$/{:more; /^\(From\|Subject\): /{N; /\n /{s/\n / /; b more}; P; D}}' "$tmp/$part"/*.patch >"$tmp/$part.mbox"
+	sed -s '1,/^$/{:m; /^\(From\|Subject\): /{N; /\n /{s/\n / /; b m}; P; D}}' "$tmp/$part"/*.patch >"$tmp/$part.mbox"
 	mails=$(find "$tmp/$part" -name '*.patch' | wc -l)
 	[ "$(grep -c '^From ' "$tmp/$part.mbox")" -eq "$mails" ] ||
-		die "a line of the cover letter or of a commit message of $part begins with \`From ', as an mbox's mails do: reword it"
+		die "a line of the cover letter or of a commit message of $part begins with \`From ', as a mail in an mbox does"
 	id=$(sed -n 's/^Message-I[dD]: <\(.*\)>/\1/p' "$tmp/$part.mbox" | head -n 1)
 	say "$part.mbox: $((mails - 1)) patches, to $# recipients, $id"
 }
