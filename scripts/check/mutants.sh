@@ -33,7 +33,7 @@ passes()
 		124*) why="does not end (within $seconds s)" ;;
 		*) why="exit status $rc: $(tail -n 1 "$tmp/run")" ;;
 		esac
-	why=$(say "$why" | sed -e 's/^ *//' -e 's/^==[0-9]*==//' | cut -c1-110)
+	why=$(say "$why" | sed -e 's/^ *//' -e 's/^==[0-9]*==//' -e 's/^[^ ]*: runtime error/runtime error/' | cut -c1-110)
 	return 1
 }
 
