@@ -58,6 +58,6 @@ mbox:			## write each part of the series as mails to build/PART.mbox; sends noth
 	@scripts/post/mbox.sh
 
 clean:			## remove logs and all that was built; keep the kernel tree and the download
-	@cd build && rm -rf log check stamp obj-* per-patch tmp.* bench kunit kernel mutants tags docs docs-tree *.mbox
+	@mkdir -p build && cd build && rm -rf log check stamp obj-* per-patch tmp.* bench kunit kernel mutants tags docs docs-tree *.mbox
 	@cd build && for d in linux-*.y; do [ ! -d "$$d" ] || git -C "$$d" worktree prune; done
 	@echo "removed what can be made again from build/; kept the kernel trees and the downloads"

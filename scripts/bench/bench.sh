@@ -18,7 +18,14 @@ set -eu
 rounds=${ROUNDS:-5} parts=${*:-stores vma users readers instructions size}
 [ "$rounds" -gt 0 ] || die "ROUNDS=$rounds is not a number above 0"
 [ "$(uname -m)" = x86_64 ] || die "this needs an x86-64 machine: UML has no other"
-command -v valgrind gnuplot >/dev/null || die "valgrind or gnuplot is missing: run \`make deps' first"
+{ command -v valgrind && command -v gnuplot; } >/dev/null ||
+	die "valgrind or gnuplot is missing: run \`make deps' first"
+for part in $parts; do
+	case $part in
+	stores|vma|users|readers|instructions|size|tables) ;;
+	*) die "usage: bench.sh [stores|vma|users|readers|instructions|size|tables]..." ;;
+	esac
+done
 need_tree
 make_tmp
 work=$build/bench src=$build/bench/tree here=$top/scripts/bench
@@ -137,10 +144,12 @@ run_kernel()
 	# RCU waits for a tick or two instead of many. On one CPU, since UML and its processes
 	# only wait for each other.
 	# shellcheck disable=SC2086 # words
-	TMPDIR=/dev/shm timeout --foreground 300 taskset -c "$(($(nproc) - 1))" "$(binary "$1")" mem=768M uml_dir="$tmp" loglevel=8 \
+	TMPDIR=/dev/shm timeout --foreground 300 taskset -c "$(($(nproc) - 1))" "$(binary "$1")" mem=768M uml_dir="$tmp" \
+		loglevel=8 \
 		rcutree.jiffies_till_first_fqs=0 rcutree.jiffies_till_next_fqs=0 $params >"$tmp/log" 2>&1 </dev/null || :
 	tr -d '\r' <"$tmp/log" >"$tmp/log.txt"
-	if ! grep -aq 'BENCH done' "$tmp/log.txt" || grep -aE 'BENCH failed|BUG[: ]|WARNING[: ]|Oops|Kernel panic' "$tmp/log.txt"; then
+	if ! grep -aq 'BENCH done' "$tmp/log.txt" ||
+		grep -aE 'BENCH failed|BUG[: ]|WARNING[: ]|Oops|Kernel panic' "$tmp/log.txt"; then
 		mkdir -p "$build/log"
 		cp "$tmp/log.txt" "$build/log/bench.log"
 		die "kernel $1 did not finish: see build/log/bench.log"
@@ -211,7 +220,6 @@ size()
 	grep -q '^size Total: Before=[1-9]' "$tmp/results" || die "bloat-o-meter gave no total"
 }
 
-# tables
 tables()
 {
 	: >"$tmp/all"
@@ -226,7 +234,8 @@ tables()
 	for file in numbers users; do
 		{
 			say "Written by \`make bench'; scripts/bench/bench.sh has the commands, and what the parts are."
-			say "Linux $version, without the series (base) and with it. $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) CPUs; $(gcc --version | head -n 1)"
+			say "Linux $version, without the series (base) and with it. $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo |
+				head -n 1), $(nproc) CPUs; $(gcc --version | head -n 1)"
 			awk -v file=$file -v plot="$tmp/plot" -f "$here/tables.awk" "$tmp/all"
 		} >"$tmp/$file.txt" || { cat "$tmp/$file.txt"; die "not everything was measured"; }
 		cp "$tmp/$file.txt" "$top/bench/"
@@ -251,7 +260,6 @@ for measured in $parts; do
 		for c in base $(branches); do step "instructions of $c" count "$c"; done ;;
 	size) step "size" size ;;
 	tables) continue ;;
-	*) die "usage: bench.sh [stores|vma|users|readers|instructions|size|tables]..." ;;
 	esac
 	cp "$tmp/results" "$work/results.$measured"
 done

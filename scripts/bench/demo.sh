@@ -10,7 +10,8 @@ make_tmp
 # demo COMMIT KIND N
 demo()
 {
-	ASAN_OPTIONS=detect_leaks=0 timeout --foreground 60 "$tmp/$1/tools/testing/radix-tree/demo" "$2" "$3" >"$tmp/out" 2>&1 || :
+	(cd "$tmp/$1/tools/testing/radix-tree" &&
+		ASAN_OPTIONS=detect_leaks=0 timeout --foreground 60 ./demo "$2" "$3") >"$tmp/out" 2>&1 || :
 	sed -nE -e 's/.*AddressSanitizer: (heap-use-after-free|[a-z-]*overflow).*/\1/p' \
 		-e 's/.*AddressSanitizer: SEGV on unknown address ([^ ]*).*/crash at \1/p' \
 		-e '/^(BUG at|WARN at|stored|the store|other|error)/p' "$tmp/out" | grep -m 1 . || say 'no result'

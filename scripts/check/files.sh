@@ -15,12 +15,14 @@ no_machine()
 		apt-get indextargets --no-release-info --format '$(REPO_URI)' 'Created-By: Packages' |
 			sed -n 's,^[a-z+]*://\([^/]*\)/.*,\1,p'
 	} | sort -u | grep -E '^/[^/]+/[^/]|^[^/]+[.:]' >"$tmp/words" || return 0
-	! grep -rnF --exclude-dir=build --exclude-dir=.git -f "$tmp/words" . || { say "These lines hold on this machine only."; return 1; }
+	! grep -rnF --exclude-dir=build --exclude-dir=.git -f "$tmp/words" . ||
+		{ say "These lines hold on this machine only."; return 1; }
 }
 
 signed()
 {
-	! grep -L '^Signed-off-by: .* <.*@.*>' patches/*/*/*.patch | grep . || { say "Sign them: git rebase --signoff base, then make export"; return 1; }
+	! grep -L '^Signed-off-by: .* <.*@.*>' patches/*/*/*.patch | grep . ||
+		{ say "Sign them: git rebase --signoff base, then make export"; return 1; }
 }
 
 make_tmp

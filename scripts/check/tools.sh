@@ -47,12 +47,16 @@ state()
 	 git for-each-ref 2>&1 || :)
 }
 
-# refused FIXTURE COMMAND SETUP PATTERN...: after SETUP, in $dir, COMMAND fails with a message that
-# has these, and changes nothing.
+in_rebase() { GIT_SEQUENCE_EDITOR='sed -i 1ibreak' git rebase -q -i HEAD^; }
+in_merge() { git switch -q -c b; commit a; git switch -q -; commit b b; git merge --no-commit b; }
+in_other() { git worktree add -q --no-checkout "$project/other" 1-fixes; }
+
+# refused COMMAND SETUP PATTERN...: after SETUP, in $dir, COMMAND fails with a message that has
+# these, and changes nothing.
 refused()
 {
-	command=$2 setup=$3
-	"$1"; shift 3
+	command=$1 setup=$2; shift 2
+	if [ "$command" = make_user ]; then user; else project; fi
 	cd "$dir"
 	eval "$setup"
 	cd "$tmp"
@@ -91,7 +95,7 @@ configured()
 	say '*.o' >"$dir/.git/info/exclude"
 	say >"$dir/a.o"
 	mkdir -p "$dir/.git/hooks"
-	for h in applypatch-msg pre-applypatch post-applypatch pre-commit commit-msg post-checkout reference-transaction; do
+	for h in applypatch-msg pre-applypatch post-applypatch pre-commit post-checkout reference-transaction; do
 		printf '#!/bin/sh\ndate >>hooked; exit 1\n' >"$dir/.git/hooks/$h"
 		chmod +x "$dir/.git/hooks/$h"
 	done
@@ -113,7 +117,13 @@ shallow()
 	accepted maple-prealloc
 }
 
-worktree() { user; $g worktree add -q "$tmp/linked" -b other; dir=$tmp/linked g="git -C $tmp/linked"; accepted maple-prealloc; }
+worktree()
+{
+	user
+	$g worktree add -q "$tmp/linked" -b other
+	dir=$tmp/linked g="git -C $tmp/linked"
+	accepted maple-prealloc
+}
 
 # What these two fix is fixed upstream by `maple_tree: fix maple_range_64 crashes in RCU mode'
 # (Dimitris Charisis). They may have to give way to it.
@@ -127,7 +137,7 @@ without_replaced()
 		sed -n '/^Subject: /{N; s/\n / /; s/\n.*//; p; q}' "$patch" | grep -qxFf "$tmp/replaced" || say "$patch"
 	done >"$tmp/others"
 	[ "$(wc -l <"$tmp/others")" -eq $(($(find "$patches" -name '*.patch' | wc -l) - 2)) ]
-	xargs $g am -q <"$tmp/others"
+	xargs git -C "$dir" am -q <"$tmp/others"
 }
 
 # The parts end with the files that they have in our real tree.
@@ -141,20 +151,18 @@ same_ends()
 # patch_changed: as if others had.
 patch_changed() { sed -i 's/^Subject: \[PATCH\] /&Our /' "$p"/1-fixes/0001-*; }
 
-changed() { sed -i 's/^Subject: \[PATCH\] /&Our /' "$p"/1-fixes/0001-*; }
-
-first_time()
-{
-	project
-	rm "$dir/.git/applied-patches"
-	$g checkout -q -B series base
-	$g for-each-ref --format='delete %(refname)' refs/heads refs/tags | grep -v -e /base -e /series | $g update-ref --stdin
-	make_tree
-	same_ends
-}
 changed() { project; patch_changed; make_tree; same_ends; $g log --format=%s base..1-fixes | grep '^Our '; }
 killed() { project; patch_changed; : >"$dir/.git/applying"; $g branch -f 2-prealloc series; make_tree; same_ends; }
-again() { project; make_export; state >"$tmp/before"; make_export; state | diff "$tmp/before" -; make_export --check; same_ends; }
+again()
+{
+	project
+	make_export
+	state >"$tmp/before"
+	make_export
+	state | diff "$tmp/before" -
+	make_export --check
+	same_ends
+}
 
 # As README has it: a fixup of the last patch of a part, which stays the last.
 rebased()
@@ -183,7 +191,7 @@ no_suite()
 	mv "$p" "$project/patches/linux-9.9.y"
 	mkdir -p "$p/1-fixes"
 	printf '#!/bin/sh\ncase "$*" in *indextargets*) echo http://localhost/ sid ;; esac\n' >"$project/bin/apt-get"
-	printf '#!/bin/sh\ncase "$*" in *search*) echo "linux-source-%s - x"; echo "linux-source-6.1 - x" ;; esac\n' "$version" \
+	printf '#!/bin/sh\ncase "$*" in *search*) printf "linux-source-%%s - x\n" %s 6.1 ;; esac\n' "$version" \
 		>"$project/bin/apt-cache"
 	chmod +x "$project/bin"/*
 	! VERSION=9.9 PATH=$project/bin:$PATH "$project/scripts/tree/fetch.sh" >"$tmp/said" 2>&1 || return 1
@@ -245,7 +253,8 @@ dir=$tmp/template/build/linux-$version.y
 borrow "$tree" series "$dir" notes COPYING CREDITS Kbuild MAINTAINERS Makefile README scripts/get_maintainer.pl $files
 (cd "$dir" && mkdir -p Documentation arch include drivers fs init ipc kernel lib scripts)
 git -C "$dir" checkout -q -B series
-git -C "$tree" for-each-ref --format='update %(refname) %(objectname)' refs/tags refs/heads | git -C "$dir" update-ref --stdin
+git -C "$tree" for-each-ref --format='update %(refname) %(objectname)' refs/tags refs/heads |
+	git -C "$dir" update-ref --stdin
 git -C "$dir" config rebase.updateRefs true
 identity "$dir"
 cp "$tree/.git/applied-patches" "$dir/.git"
@@ -253,35 +262,33 @@ cp "$tree/.git/applied-patches" "$dir/.git"
 # shellcheck disable=SC2034 # for the table
 last_file=$(cat "$patches"/*/*.patch | sed -n 's,^--- a/,,p' | awk '!seen[$0]++' | tail -n 1)
 
-# NAME; a fixture and a command; what is done before; what the message must say
-while IFS='|' read -r name fixture setup patterns; do
-	[ "$name" ] || continue
+# NAME | COMMAND | what is done before | what the message must say
+while IFS='|' read -r name command setup patterns; do
 	eval "set -- $patterns"
-	# shellcheck disable=SC2086 # words
-	run_test "$name" refused $fixture "$setup" "$@"
+	run_test "$name" refused "$command" "$setup" "$@" </dev/null
 done <<'END'
-KERNEL=: no such directory|user make_user|rm -r "$dir"|'no such directory' KERNEL=
-KERNEL=: not a kernel tree|user make_user|rm Kbuild; commit c|'not a kernel tree' KERNEL=
-KERNEL=: not git|user make_user|rm -r .git|'not a git repository' 'git init'
-KERNEL=: in another git repository|user make_user|mkdir a; cp -R Makefile Kbuild lib a; commit c; dir=$dir/a|'of its own' 'git init'
-KERNEL=: git without a commit|user make_user|rm -r .git; git init -q|'with a commit' 'git commit'
-KERNEL=: changed file|user make_user|say >>lib/maple_tree.c|'uncommitted changes' lib/maple_tree.c stash
-KERNEL=: in git am|user make_user|commit a; git format-patch -q -1 -o .git; ! git am -q .git/0001-*|'middle of' abort
-KERNEL=: in git rebase|user make_user|commit a; GIT_SEQUENCE_EDITOR='sed -i 1ibreak' git rebase -q -i HEAD^|'middle of' abort
-KERNEL=: in git merge|user make_user|git switch -q -c b; commit a; git switch -q -; commit b b; git merge --no-commit b|'middle of' abort
-KERNEL=: version without a series|user make_user|sed -i 's/^VERSION = .*/VERSION = 5/' Makefile; commit c|'no series' " $version"
-KERNEL=: a late patch does not apply|user make_user|say 'int x;' >$last_file; commit c|'does not apply' $last_file 'git am -3' 'known to apply to: Linux'
-make tree: a commit that is not in the patches|project make_tree|commit 1; patch_changed|' series' 'make export'
-make tree: the same, on a part|project make_tree|git switch -q 1-fixes; commit 1; patch_changed|': 1-fixes' 'branch my-'
-make tree: changed file|project make_tree|say >>lib/maple_tree.c; patch_changed|'uncommitted changes' stash
-make tree: a part in another work tree|project make_tree|git worktree add -q --no-checkout $project/other 1-fixes; patch_changed|project/other detach
-make tree: a patch in no part|project make_tree|say >$p/0001-x.patch|'each must be in one'
-make export: a part without a branch|project make_export|git branch -q -D 1-fixes|'1-fixes is missing' '1-fixes COMMIT'
-make export: a part beside another|project make_export|git branch -q -f 1-fixes series|'2-prealloc .* is not on top of 1-fixes'
-make export: a part without a commit|project make_export|git branch -q -f 1-fixes base|'1-fixes .* is not on top of base'
-make mbox: a placeholder|project make_mbox|submitter Nobody nobody@nowhere.example|user.email DRAFT=1
-make mbox: no address|project make_mbox|submitter Somebody ''|user.email DRAFT=1
-make mbox: no name|project make_mbox|submitter '' somebody@home.test|user.email DRAFT=1
+KERNEL=: no such directory|make_user|rm -r "$dir"|'no such directory' KERNEL=
+KERNEL=: not a kernel tree|make_user|rm Kbuild; commit c|'not a kernel tree' KERNEL=
+KERNEL=: not git|make_user|rm -r .git|'not a git repository' 'git init'
+KERNEL=: in another git repository|make_user|mkdir a; cp Makefile Kbuild a; commit c; dir=$dir/a|'of its own'
+KERNEL=: git without a commit|make_user|rm -r .git; git init -q|'with a commit' 'git commit'
+KERNEL=: changed file|make_user|say >>lib/maple_tree.c|'uncommitted changes' lib/maple_tree.c stash
+KERNEL=: in git am|make_user|commit a; git format-patch -q -1 -o .git; ! git am -q .git/0001-*|'middle of' abort
+KERNEL=: in git rebase|make_user|commit a; in_rebase|'middle of' abort
+KERNEL=: in git merge|make_user|in_merge|'middle of' abort
+KERNEL=: another version|make_user|sed -i 's/^VERSION .*/VERSION = 5/' Makefile; commit c|'no series' " $version"
+KERNEL=: a late patch does not apply|make_user|say x >$last_file; commit c|'does not apply' $last_file 'git am -3'
+make tree: a commit that is not in the patches|make_tree|commit 1; patch_changed|' series' 'make export'
+make tree: the same, on a part|make_tree|git switch -q 1-fixes; commit 1; patch_changed|': 1-fixes' 'branch my-'
+make tree: changed file|make_tree|say >>lib/maple_tree.c; patch_changed|'uncommitted changes' stash
+make tree: a part in another work tree|make_tree|in_other; patch_changed|project/other detach
+make tree: a patch in no part|make_tree|say >$p/0001-x.patch|'each must be in one'
+make export: a part without a branch|make_export|git branch -q -D 1-fixes|'1-fixes is missing' '1-fixes COMMIT'
+make export: a part beside another|make_export|git branch -q -f 1-fixes series|'2-prealloc .* not on top of 1-fixes'
+make export: a part without a commit|make_export|git branch -q -f 1-fixes base|'1-fixes .* is not on top of base'
+make mbox: a placeholder|make_mbox|submitter Nobody nobody@nowhere.example|user.email DRAFT=1
+make mbox: no address|make_mbox|submitter Somebody ''|user.email DRAFT=1
+make mbox: no name|make_mbox|submitter '' somebody@home.test|user.email DRAFT=1
 END
 run_test 'KERNEL=: hooks, configuration, untracked files, a branch of this name' configured
 run_test 'KERNEL=: shallow clone, detached HEAD, no identity' shallow

@@ -31,14 +31,16 @@ borrow "$tree" series "$tmp/git"
 git="isolated_git -C $tmp/git -c core.abbrev=12"
 while read -r part from to; do $git branch -q -f "$part" "$to"; done <"$tmp/ranges"
 who=$($git var GIT_COMMITTER_IDENT)
-export who="${who%>*}>"
+# In the filters, GIT_COMMITTER_NAME is that of the commit.
+export who="${who%>*}>" submitter_name="$name" submitter_email="$email"
 # shellcheck disable=SC2016,SC2046 # the filters expand these; words
-$git filter-branch --msg-filter 'awk "/^Signed-off-by: .*[.@]example>\$/ { \$0 = \"Signed-off-by: \" ENVIRON[\"who\"] } 1"' \
-	--env-filter 'case $GIT_AUTHOR_EMAIL in
-		*[.@]example) GIT_AUTHOR_NAME=$GIT_COMMITTER_NAME GIT_AUTHOR_EMAIL=$GIT_COMMITTER_EMAIL ;;
-		esac' -- base..work $(sed 's/ .*//' "$tmp/ranges") >"$tmp/filter" 2>&1 || { cat "$tmp/filter"; exit 1; }
+$git filter-branch --env-filter 'case $GIT_AUTHOR_EMAIL in
+		*[.@]example) GIT_AUTHOR_NAME=$submitter_name GIT_AUTHOR_EMAIL=$submitter_email ;;
+		esac' \
+	--msg-filter 'awk "/^Signed-off-by: .*[.@]example>\$/ { \$0 = \"Signed-off-by: \" ENVIRON[\"who\"] } 1"' \
+	-- base..work $(sed 's/ .*//' "$tmp/ranges") >"$tmp/filter" 2>&1 || die "$(cat "$tmp/filter")"
 
-people() { (cd "$tree" && perl scripts/get_maintainer.pl --no-git --no-git-fallback --no-rolestats "$@" "$tmp/all.patch"); }
+people="perl scripts/get_maintainer.pl --no-git --no-git-fallback --no-rolestats"
 
 # posting PART UNDER: branch PART, on top of UNDER, as $tmp/PART.mbox
 posting()
@@ -47,11 +49,13 @@ posting()
 	cover=$patches/$part/cover-letter.txt
 	[ -f "$cover" ] || cover=$top/cover-letter.txt
 	[ -s "$cover" ] ||
-		die "$part has no cover letter: the first line of ${cover#"$top"/} is its subject, the rest the text of the 0/N mail"
+		die "$part has no cover letter: ${cover#"$top"/}. Its first line is the subject, the rest the text of the 0/N mail"
 	$git config "branch.$part.description" "$(cat "$cover")"
 	$git diff "$under" "$part" >"$tmp/all.patch"
-	{ people --m --no-r --no-l | sed 's/^/--to=/'; people --no-m --r --l | sed 's/^/--cc=/'; } >"$tmp/people"
-	grep -q '^--to=' "$tmp/people" || die "scripts/get_maintainer.pl in $tree names nobody for $part: is its MAINTAINERS all right?"
+	(cd "$tree" && $people --m --no-r --no-l "$tmp/all.patch" | sed 's/^/--to=/' &&
+		$people --no-m --r --l "$tmp/all.patch" | sed 's/^/--cc=/') >"$tmp/people"
+	grep -q '^--to=' "$tmp/people" ||
+		die "scripts/get_maintainer.pl in $tree names nobody for $part: is its MAINTAINERS all right?"
 	set --
 	while read -r who; do set -- "$@" "$who"; done <"$tmp/people"
 	$git format-patch -q -n --zero-commit --no-signature --from --signoff --thread=shallow --cover-letter \
@@ -65,14 +69,16 @@ posting()
 		*@packages.debian.org) $git show -s --format='base: %s' base ;;
 		*) say "base-commit: $($git rev-parse base^0)" ;;
 		esac
-		$git log --reverse -p "base..$under" | git patch-id --stable | sed 's/^\([0-9a-f]*\) .*/prerequisite-patch-id: \1/'
+		$git log --reverse -p "base..$under" | git patch-id --stable |
+			sed 's/^\([0-9a-f]*\) .*/prerequisite-patch-id: \1/'
 	} >>"$(ls "$tmp/$part/0000-"*)"
 	# b4 0.12 cannot read headers that git has folded.
-	sed -s '1,/^$/{:more; /^\(From\|Subject\): /{N; /\n /{s/\n / /; b more}; P; D}}' "$tmp/$part"/*.patch >"$tmp/$part.mbox"
+	sed -s '1,/^$/{:m; /^\(From\|Subject\): /{N; /\n /{s/\n / /; b m}; P; D}}' "$tmp/$part"/*.patch >"$tmp/$part.mbox"
 	mails=$(find "$tmp/$part" -name '*.patch' | wc -l)
 	[ "$(grep -c '^From ' "$tmp/$part.mbox")" -eq "$mails" ] ||
-		die "a line of the cover letter or of a commit message of $part begins with \`From ', where an mbox begins the next mail: reword it"
-	say "$part.mbox: $((mails - 1)) patches, to $# recipients, $(sed -n 's/^Message-I[dD]: <\(.*\)>/\1/p' "$tmp/$part.mbox" | head -n 1)"
+		die "a line of the cover letter or of a commit message of $part begins with \`From ', as a mail in an mbox does"
+	id=$(sed -n 's/^Message-I[dD]: <\(.*\)>/\1/p' "$tmp/$part.mbox" | head -n 1)
+	say "$part.mbox: $((mails - 1)) patches, to $# recipients, $id"
 }
 
 under=base

@@ -56,8 +56,10 @@ apply_user()
 	esac
 	[ "$version" ] || die "$user is not a kernel tree. KERNEL= must name the top directory of one, with its Makefile"
 	# A repository of its own, not one further up that happens to contain it.
-	{ [ "$(git -C "$user" rev-parse --show-toplevel)" = "$user" ] && git -C "$user" rev-parse -q --verify HEAD; } >/dev/null ||
-		die "$user is not a git repository of its own with a commit. Make it one: git init && git add -A && git commit, there"
+	found=$(git -C "$user" rev-parse --show-toplevel) || found=
+	{ [ "$found" = "$user" ] && git -C "$user" rev-parse -q --verify HEAD >/dev/null; } ||
+		die "$user is not a git repository of its own with a commit. Make it one, there:
+	git init && git add -A && git commit"
 	series_versions | grep -qxF "$version" ||
 		die "$user is Linux $version. There is no series for that in patches/, only for: $(series_versions | xargs)"
 	patches=$top/patches/linux-$version.y
@@ -103,7 +105,8 @@ git -C $where checkout -B BRANCH applied-BRANCH), then try again"
 		other=$(git -C "$tree" for-each-ref --format='%(worktreepath)' "refs/heads/$branch")
 		case $other in
 		''|"$tree") ;;
-		*) die "branch $branch of $where is checked out in $other, too: detach it there (git -C $other checkout --detach), then try again" ;;
+		*) die "branch $branch of $where is checked out in $other, too. Detach it there, then try again:
+	git -C $other checkout --detach" ;;
 		esac
 	done
 }
@@ -127,7 +130,8 @@ apply_ours()
 	else
 		may_apply
 	fi
-	am_series "$tree" base || die "the series does not apply, see above: correct that patch, then run \`make tree' again"
+	am_series "$tree" base ||
+		die "the series does not apply, see above: correct that patch, then run \`make tree' again"
 	git -C "$tree" fetch -q --no-tags --no-write-fetch-head "$tmp/am" work
 	# From here on, what is changed in the work tree is ours, also after a crash.
 	: >"$begun"
@@ -146,7 +150,8 @@ if [ $# -gt 0 ]; then
 	exit
 fi
 apply_ours
-say "The tree is $tree ($(git -C "$tree" log -1 --format=%s base), $(git -C "$tree" rev-list --count base..series) patches). Next:
+patch_count=$(git -C "$tree" rev-list --count base..series)
+say "The tree is $tree ($(git -C "$tree" log -1 --format=%s base), $patch_count patches). Next:
 	make check
 	git -C $where log -p base..series
 	cd $where/tools/testing/radix-tree && make && ./maple"

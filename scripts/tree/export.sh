@@ -52,7 +52,8 @@ check()
 		say "Exported from $exported, compared with $base_name: line numbers are not looked at."
 		same_base=no
 	fi
-	[ -z "$(changes "$tree")" ] || { say "build/$name has uncommitted changes: commit them, then run \`make export'"; return 1; }
+	[ -z "$(changes "$tree")" ] ||
+		{ say "build/$name has uncommitted changes: commit them, then run \`make export'"; return 1; }
 	for d in $areas; do
 		mkdir -p "$new/$d"
 		(cd "$top" && diff -rq ${same_base:+-I '^@@ ' -I '^index [0-9a-f]*\.\.'} "$d" "$new/$d") || rc=1
@@ -76,7 +77,7 @@ write()
 	done
 	# Patches and tree agree now: `make tree' has nothing to do.
 	mark_applied
-	say "patches/$name: $(find "$patches" -name '*.patch' | wc -l) patches on $base_name. What was there before is in $old."
+	say "patches/$name: $(wc -l <"$tree/.git/applied-patches") patches on $base_name. What was there before is in $old."
 	(cd "$top" && diff -rq "$old/patches" patches | sed 's/^/	/')
 	[ -z "$(changes "$tree")" ] || say "build/$name has uncommitted changes: they are not in the patches."
 }

@@ -7,24 +7,16 @@ set -eu
 . "$(dirname "$0")/../common.sh"
 apt=$build/apt package=linux-source-$version
 
-# write_sources: the suites that may have it.
+# write_sources: the suites that may have it, on the mirror that apt uses. An unknown suite does no harm.
 write_sources()
 {
-	key=/usr/share/keyrings/debian-archive-keyring.gpg
 	# shellcheck disable=SC2016 # for apt
-	apt-get indextargets --no-release-info --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' |
-	sort -u | while read -r uri release; do
-		case $release in
-		*-security) suites=trixie-security ;;
-		bookworm|trixie|forky|stable|oldstable|testing|unstable|sid) suites='trixie trixie-backports sid experimental' ;;
-		*) continue ;;
-		esac
-		case " $suites " in *" $release "*) ;; *) suites="$release $suites" ;; esac
-		printf 'Types: deb deb-src\nURIs: %s\nSuites: %s\nComponents: main\n' "$uri" "$suites"
-		[ ! -f $key ] || say "Signed-By: $key"
-		say
-	done >"$tmp/debian.sources"
-	[ -s "$tmp/debian.sources" ] || die "apt has no Debian mirror configured. Add one to /etc/apt, or $own_tree"
+	uri=$(apt-get indextargets --no-release-info --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' |
+		sed -nE 's/ (bookworm|trixie|forky|stable|oldstable|testing|unstable|sid)$//p' | head -n 1)
+	[ "$uri" ] || die "apt has no Debian mirror configured. Add one to /etc/apt, or $own_tree"
+	printf '%s\n' 'Types: deb deb-src' 'Components: main' "URIs: $uri" \
+		'Suites: stable stable-backports unstable experimental' \
+		'Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg' >"$tmp/debian.sources"
 }
 
 # our_apt COMMAND...: with our own sources, lists and cache. The system's are left alone, and
@@ -115,13 +107,14 @@ sparse()
 }
 
 own_tree="take a kernel tree of your own: make tree KERNEL=path-to-a-linux-$version-git-tree"
-series_versions | grep -qxF "$version" || die "there is no series for Linux $version in patches/, only for: $(series_versions | xargs)"
+series_versions | grep -qxF "$version" ||
+	die "there is no series for Linux $version in patches/, only for: $(series_versions | xargs)"
 make_tmp
 if [ -d "$tree" ]; then
 	say "== build/linux-$version.y is there: $(git -C "$tree" log -1 --format=%s base)"
-	! git -C "$tree" check-ignore -q --no-index lib/new.c || say "   An older version of this project made it, with a
-   .gitignore that ignores all new files: add them with git add -f, or save your work (make export), remove
-   build/linux-$version.y and run make tree again."
+	! git -C "$tree" check-ignore -q --no-index lib/new.c ||
+		say "   Its .gitignore ignores new files, since an older version of this project made it: add them with
+   git add -f, or save your work (make export), remove build/linux-$version.y and run make tree again."
 else
 	step "download $package" download
 	step "unpack $package" unpack
