@@ -154,8 +154,7 @@ static void run_op(struct vm *vm, struct foo_job *op)
 
 	for (unsigned long i = first; i <= last; i++)
 		vm->pages[i] = page_at(new, vm->base + i);
-	foo_run(op);
-	CHECK(!op->new);
+	CHECK(!foo_run(op));
 	vm->unmap += !new && !list_empty(&op->dead);
 	vm->cut += !op->prev && !op->next;
 	vm->merge += new && (new->first < op->first || new->last > op->last);

@@ -25,7 +25,7 @@ static void expect_no_nodes(struct kunit *test) { }
 
 /* [types] */
 struct foo_va {
-	unsigned long first, last;
+	unsigned long first, last;	/* always its range in the tree, last included */
 	unsigned long object, offset;	/* what is mapped at ->first */
 	struct list_head node;
 	struct rcu_head rcu;
@@ -105,6 +105,7 @@ struct foo_job {
 /* [job end] */
 
 /* [prepare] */
+/* Once, and only if the job has been prepared */
 static void foo_cancel(struct foo_job *job)
 {
 	mas_destroy(&job->mas);
@@ -113,7 +114,10 @@ static void foo_cancel(struct foo_job *job)
 	kfree(job->next);
 }
 
-/* In the ioctl.  The caller has set first, last and new.  Cancels the job on failure. */
+/*
+ * In the ioctl.  The caller has set first, last and new, and checked the range.  Cancels
+ * the job on failure, which frees new.
+ */
 static int foo_prepare(struct foo *foo, struct foo_job *job)
 {
 	int ret = -ENOMEM;
@@ -141,6 +145,7 @@ static struct foo_va *foo_find(struct ma_state *mas, unsigned long index)
 	return xa_is_zero(va) ? NULL : va;
 }
 
+/* Compare what else your mappings have, such as flags. */
 static bool foo_continues(struct foo_va *a, struct foo_va *b)
 {
 	return a->object == b->object && b->offset - a->offset == b->first - a->first;
@@ -209,12 +214,13 @@ static int foo_map_range(struct foo_job *job, unsigned long first, unsigned long
 	return 0;
 }
 
-/* In the worker, once: does not allocate, and does not fail. */
-static void foo_run(struct foo_job *job)
+/* In the worker, once: does not allocate, and fails only if the tree is too large. */
+static int foo_run(struct foo_job *job)
 {
 	unsigned long first = job->first, last = job->last;
 	struct ma_state *mas = &job->mas;
 	struct foo_va *va;
+	int ret;
 
 	mas_lock(mas);
 	if (job->new) {
@@ -227,11 +233,13 @@ static void foo_run(struct foo_job *job)
 		if (!xa_is_zero(va))
 			list_add(&va->node, &job->dead);
 
-	if (WARN_ON_ONCE(foo_map_range(job, first, last)))
+	ret = foo_map_range(job, first, last);
+	if (ret)
 		INIT_LIST_HEAD(&job->dead);	/* still mapped */
 	else
 		job->new = NULL;		/* now in the tree */
 	mas_unlock(mas);
+	return ret;
 }
 
 /* After the fence has signalled */
@@ -258,14 +266,17 @@ static void foo_step(struct foo *foo, struct foo_va *old, void *entry)
 /* [steps end] */
 
 /* [retire] */
-/* The range is not free before foo_reclaim().  The caller frees va by kfree_rcu(). */
-static void foo_retire(struct foo *foo, struct foo_va *va)
+/* The range is not free before foo_reclaim().  On success, use kfree_rcu() to free va. */
+static int foo_retire(struct foo *foo, struct foo_va *va)
 {
-	MA_STATE(mas, &foo->mt, va->first, va->last);
+	MA_STATE(mas, &foo->mt, va->first, va->first);
+	int ret = -ENOENT;
 
 	mas_lock(&mas);
-	WARN_ON_ONCE(mas_store_prealloc(&mas, XA_ZERO_ENTRY));
+	if (mas_walk(&mas) == va)
+		ret = mas_store_prealloc(&mas, XA_ZERO_ENTRY);
 	mas_unlock(&mas);
+	return ret;
 }
 
 /* In process context */
@@ -276,6 +287,7 @@ static int foo_reclaim(struct foo *foo)
 	int ret;
 
 	do {
+		/* This also resets the state: the tree may have changed. */
 		ret = mas_reserve(&mas, GFP_KERNEL);
 		if (ret)
 			break;
@@ -295,6 +307,7 @@ static int foo_reclaim(struct foo *foo)
 /* [retire end] */
 
 /* [alloc] */
+/* align is a power of two. */
 static int foo_alloc(struct foo *foo, struct foo_va *va, unsigned long size,
 		     unsigned long align)
 {
@@ -310,6 +323,8 @@ static int foo_alloc(struct foo *foo, struct foo_va *va, unsigned long size,
 	do {
 		ret = mas_empty_area(&mas, min, FOO_MAX, size);
 		min = ALIGN(mas.index, align);
+		if (!ret && min < mas.index)
+			ret = -EBUSY;	/* beyond ULONG_MAX */
 	} while (!ret && min != mas.index);
 	if (!ret) {
 		va->first = mas.index;
@@ -343,7 +358,7 @@ static void foo_store_later(struct foo *foo, struct ma_state *mas, struct foo_va
 /* [later end] */
 
 /* [destroy] */
-/* All jobs have been finished or cancelled.  Readers may still be in the tree. */
+/* There are no jobs left, and no new readers.  Earlier ones may still be in the tree. */
 static void foo_destroy(struct foo *foo)
 {
 	struct foo_va *va;
@@ -358,6 +373,7 @@ static void foo_destroy(struct foo *foo)
 	mas_unlock(&mas);
 }
 
+/* Without RCU mode, and without marks */
 static void foo_destroy_external(struct foo *foo)
 {
 	struct foo_va *va;
@@ -417,7 +433,7 @@ static void submit_and_run(struct kunit *test, unsigned long first, unsigned lon
 	if (object)
 		job.new = new_va(test, first, last, object, offset);
 	KUNIT_ASSERT_EQ(test, foo_prepare(test->priv, &job), 0);
-	foo_run(&job);
+	KUNIT_EXPECT_EQ(test, foo_run(&job), 0);
 	foo_finish(&job);
 }
 
@@ -501,7 +517,8 @@ static void doc_retire(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, foo_store(foo, va), 0);
 	KUNIT_ASSERT_EQ(test, foo_store(foo, new_va(test, 20, 29, 2, 0)), 0);
-	foo_retire(foo, va);
+	KUNIT_EXPECT_EQ(test, foo_retire(foo, va), 0);
+	KUNIT_EXPECT_EQ(test, foo_retire(foo, va), -ENOENT);
 	kfree_rcu(va, rcu);
 	KUNIT_EXPECT_PTR_EQ(test, mtree_load(&foo->mt, 10), NULL);
 	KUNIT_EXPECT_EQ(test, mtree_insert(&foo->mt, 10, foo, GFP_KERNEL), -EEXIST);
@@ -555,7 +572,7 @@ static int foo_arm(struct foo *foo, struct ma_state *mas)
 	return mas_reserve(mas, GFP_KERNEL);
 }
 
-/* In the interrupt; one reservation is enough for one store. */
+/* In the interrupt, once: the reservation is enough for one store. */
 static void foo_interrupt(struct ma_state *mas, struct foo_va *va)
 {
 	mas_lock(mas);
@@ -564,7 +581,7 @@ static void foo_interrupt(struct ma_state *mas, struct foo_va *va)
 	mas_unlock(mas);
 }
 
-/* In process context, once no more interrupts can arrive */
+/* In process context, once no more interrupts can arrive.  The entries stay. */
 static void foo_disarm(struct foo *foo, struct ma_state *mas)
 {
 	unsigned long flags;

@@ -761,6 +761,18 @@ static void exact_walk_is_dropped(struct kunit *test)
 	expect_tree(test);
 }
 
+/* A store in an empty tree looks at the range again. */
+static void exact_range_is_changed(struct kunit *test)
+{
+	struct prealloc *p = test->priv;
+
+	lock(test);
+	KUNIT_EXPECT_EQ(test, mas_preallocate(&p->mas, entry(1), GFP_KERNEL), 0);
+	unlock(test);
+	mas_set_range(&p->mas, 10, 20);
+	expect_failed(test, entry(1), -ENOMEM);
+}
+
 /* mas_store() may make the store that was preallocated for. */
 static void exact_mas_store(struct kunit *test)
 {
@@ -799,6 +811,17 @@ static void run_job(struct work_struct *work)
 	mas_destroy(&job->mas);
 }
 
+/* A mutex must not be taken there. */
+static const void *internal_gen_params(struct kunit *test, const void *prev, char *desc)
+{
+	const struct prealloc_kind *kind = prev;
+
+	do {
+		kind = any_gen_params(test, kind, desc);
+	} while (kind && kind->flags & MT_FLAGS_LOCK_EXTERN);
+	return kind;
+}
+
 /* A worker may store while a fence is being signalled, and others change the tree. */
 static void jobs_in_signalling_section(struct kunit *test)
 {
@@ -808,8 +831,6 @@ static void jobs_in_signalling_section(struct kunit *test)
 
 	if (!IS_ENABLED(CONFIG_DMA_SHARED_BUFFER))
 		kunit_skip(test, "needs CONFIG_DMA_SHARED_BUFFER");
-	if (mt_external_lock(&p->mt))
-		kunit_skip(test, "must not take a mutex");
 
 	jobs = kunit_kcalloc(test, nr, sizeof(*jobs), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, jobs);
@@ -934,9 +955,10 @@ static struct kunit_case prealloc_cases[] = {
 	EXACT(exact_walks_again),
 	EXACT(exact_errors),
 	EXACT(exact_walk_is_dropped),
+	EXACT(exact_range_is_changed),
 	EXACT(exact_mas_store),
 #ifdef __KERNEL__
-	ANY(jobs_in_signalling_section),
+	KUNIT_CASE_PARAM(jobs_in_signalling_section, internal_gen_params),
 #else
 	ANY(reserving_fails),
 	EXACT(exact_allocation_fails),
