@@ -12,7 +12,7 @@ help:			## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */  make \1	/p' Makefile | expand -t 22
 	@echo
 	@echo '  KERNEL=path     make tree: your own kernel tree (git) instead of build/linux-$(VERSION).y'
-	@echo '  T=name          make check, check-all: only the tests of that name, or that match it'
+	@echo '  T=name          make check, check-all: only the test of that name, or those that match'
 	@echo '  DRAFT=1         make mbox: with the placeholder for the submitter'
 	@echo '  VERSION=X.Y     the series to work on, instead of $(VERSION)'
 
@@ -31,7 +31,7 @@ endif
 check:			## test that tree; ends with: N passed, M failed
 	@scripts/check/check.sh
 
-check-all:		## also what takes too long for every day, mutants among it
+check-all:		## these, and what takes longer: other kernels, mutants ...
 	@scripts/check/check.sh all
 
 docs:			## build the page of the maple tree with Sphinx: build/docs
@@ -39,10 +39,10 @@ docs:			## build the page of the maple tree with Sphinx: build/docs
 	@T=sphinx scripts/check/check.sh
 	@echo build/docs/Documentation/output/core-api/maple_tree.html
 
-mutants:		## put faults into the series, one by one: each must be caught
+mutants:		## put faults into the series, one at a time: a test must catch each
 	@scripts/check/mutants.sh
 
-demo:			## the same small program without and with the series
+demo:			## run a small program without and with the series
 	@scripts/bench/demo.sh
 
 bench:			## measure what the series costs: tables and plots in bench/

@@ -2,7 +2,7 @@
 # ns per store under the lock by number of pending reservations, from the file `data' of
 # tables.awk, as SVG on stdout.
 set terminal svg size 900,420 font 'sans,11' background '#ffffff'
-set multiplot layout 1,2 title 'UML, one CPU: median, least and greatest of the rounds; allocation tree in RCU mode, 100,000 entries'
+set multiplot layout 1,2 title 'UML, one CPU: median, minimum and maximum of the rounds; allocation tree in RCU mode, 100,000 entries'
 set datafile missing NaN
 set logscale xy
 set xrange [0.7:1500]

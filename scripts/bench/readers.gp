@@ -2,7 +2,7 @@
 # Lookups beside a writer by number of mappings, from the file `data' of tables.awk, as SVG
 # on stdout.
 set terminal svg size 620,420 font 'sans,11' background '#ffffff'
-set title 'User space, two CPUs: one reader beside one writer; median, least and greatest'
+set title 'User space, two CPUs: one reader beside one writer; median, minimum and maximum'
 set datafile missing NaN
 set logscale xy
 set xrange [500:1000000]

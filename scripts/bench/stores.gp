@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # ns per store by size of the tree, from the file `data' of tables.awk, as SVG on stdout.
 set terminal svg size 900,420 font 'sans,11' background '#ffffff'
-set multiplot layout 1,2 title 'UML, one CPU: median, least and greatest of the rounds'
+set multiplot layout 1,2 title 'UML, one CPU: median, minimum and maximum of the rounds'
 set datafile missing NaN
 set logscale xy
 set xrange [5:2000000]

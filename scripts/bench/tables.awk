@@ -122,16 +122,16 @@ function verdict(x, goal)
 
 function external_tables(	o, t, s, x, i, k, base, path)
 {
-	print "\nNanoseconds per store with what is the same in both: lib/maple_tree.c without the series (base)"
-	print "and with it, in the same kernel and on the same tree. The fastest of 20 batches, of these the"
-	print "median of the rounds, as in all tables; UML, native speed, one CPU."
-	print "  exact    external lock, mas_preallocate() and mas_store_prealloc() under it, as for VMAs"
-	print "  gfp      internal lock, mas_store_gfp()"
-	print "  again    a second copy of base, to base: what comes of where the code happens to be"
-	print "  series   to base; goal 1.03"
-	print "  aligned  the same, with functions and loops aligned to 64 and 32 bytes in all of them"
-	print "store: a new range, and NULL there again; overwrite: an entry in exactly its range;"
-	print "reserve: mas_preallocate() and mas_destroy(), nothing stored.\n"
+	print "\nNanoseconds per store for what exists with and without the series: lib/maple_tree.c of 7.3 (base)"
+	print "and of the series, in the same kernel and on the same tree. Each round takes the fastest of 20"
+	print "batches; all tables show the median of the rounds. UML, native speed, one CPU."
+	print "  exact    external lock; mas_preallocate() and mas_store_prealloc() under it, as for VMAs"
+	print "  gfp      internal lock; mas_store_gfp()"
+	print "  again    a second copy of base, relative to base: the effect of code placement"
+	print "  series   relative to base; goal 1.03"
+	print "  aligned  the same, with functions and loops aligned to 64 and 32 bytes in all copies"
+	print "store: a new range, and then NULL in that range; overwrite: an entry in exactly its range;"
+	print "reserve: mas_preallocate() and mas_destroy() without a store.\n"
 	printf "%-9s %-5s %-14s %8s |%8s | %-18s | %-18s %-6s | %-18s\n", "", "", "tree", "entries",
 		"base, ns", "again", "series", "", "aligned"
 	for (o = 1; o <= nops; o++) for (i = 1; i <= 2; i++) for (t = 1; t <= ntrees; t++) for (s = 1; s <= nsizes; s++) {
@@ -154,13 +154,13 @@ function external_tables(	o, t, s, x, i, k, base, path)
 
 function internal_tables(	o, t, s, x, e, i, k, p, npaths)
 {
-	print "\nThe same for other ways to store with the series."
-	print "  exact     external lock, mas_preallocate() and mas_store_prealloc() under it"
-	print "  internal  internal lock, mas_preallocate() outside of it; to exact, goal 1.10"
-	print "  reserve   internal lock, mas_reserve() and mas_destroy() outside of it; to exact"
-	print "  gfp       internal lock, mas_store_gfp(); to exact"
-	print "  rb        rb-tree, node allocated outside of the lock"
-	print "  28/32     internal to exact with 28 nodes; 64/80 with 64, and sheaves of 80\n"
+	print "\nOther ways to store, all with the series."
+	print "  exact     external lock; mas_preallocate() and mas_store_prealloc() under it"
+	print "  internal  internal lock; mas_preallocate() outside of it; relative to exact, goal 1.10"
+	print "  reserve   internal lock; mas_reserve() and mas_destroy() outside of it; relative to exact"
+	print "  gfp       internal lock; mas_store_gfp(); relative to exact"
+	print "  rb        rb-tree; the node is allocated outside of the lock"
+	print "  28/32     internal relative to exact, with 28 nodes; 64/80: with 64 nodes and sheaves of 80\n"
 	printf "%-9s %-14s %8s |%8s |%8s %-18s %-6s |%8s %-18s |%8s %-18s |%8s | %-18s | %-18s\n", "", "tree",
 		"entries", "exact", "internal", "", "", "reserve", "", "gfp", "", "rb", "28/32", "64/80"
 	for (o = 1; o <= nops; o++) for (t = 1; t <= ntrees; t++) for (s = 1; s <= nsizes; s++) {
@@ -204,10 +204,10 @@ function plot_stores(tree, n,	i, p, np, key, x)
 
 function pending_tables(	w, t, o, c, i, p, x, ways, kernel, path, ncounts, count, phase)
 {
-	print "\nPending reservations: as many are made, then as many stores under the lock, then what is left is"
-	print "given back; tree of 100,000 entries; ns each; UML, one CPU. to 1: store to store with one"
-	print "pending, goal 1.50 for mas_reserve(). mas_preallocate() gives back in the store. 64/80: as above."
-	print "exact is the external lock, mas_preallocate() and mas_store_prealloc() in one."
+	print "\nPending reservations: so many are made, then each stores under the lock, then the remaining nodes"
+	print "are given back; tree of 100,000 entries; ns each; UML, one CPU. to 1: relative to a store with one"
+	print "pending, goal 1.50 for mas_reserve(). With mas_preallocate(), the store itself gives the nodes back."
+	print "64/80: as above. exact: external lock; mas_preallocate() and mas_store_prealloc() together."
 	ncounts = split("1 8 16 64 512 1024", count, " ")
 	split("reserve store give-back", phase, " ")
 	printf "\n%-9s %-14s %7s |", "", "tree", "pending"
@@ -255,9 +255,8 @@ function idle_ratio(kernel,	r, list, base)
 
 function memory_tables(	i, k, n, kernel, x)
 {
-	print "\nMemory. Pending: what a reservation holds, measured with 1000 of them, goal 8.5 KiB. Idle: what"
-	print "the sheaves of one CPU and one node hold after the largest tree (kmem_cache_shrink()), to base,"
-	print "goal 1.00.\n"
+	print "\nMemory. Pending: what one of 1000 reservations holds, goal 8.5 KiB. Idle: what the sheaves of one"
+	print "CPU and one NUMA node hold after the largest tree (kmem_cache_shrink()), relative to base, goal 1.00.\n"
 	printf "%-8s %9s %6s |%9s %9s %-6s |%8s %s\n", "", "capacity", "nodes", "exact", "reserved", "", "idle", ""
 	n = split("base series 64/80", kernel, " ")
 	for (i = 1; i <= n; i++) {
@@ -274,9 +273,9 @@ function memory_tables(	i, k, n, kernel, x)
 
 function vma_tables(	o, n, name, f, x)
 {
-	print "\nWhat a user of VMAs sees, ns, the fastest of 100 batches; UML, one CPU."
-	print "again: the same kernel once more; series, goal 1.03; aligned as above; all to base, in kernels of"
-	print "their own. k...: as a function call in the kernel, without UML's way into it."
+	print "\nWhat a user of VMAs sees, in ns, the fastest of 100 batches; UML, one CPU."
+	print "again: the same kernel once more; series: goal 1.03; aligned: as above; all relative to base, each in"
+	print "a kernel of its own. k...: called in the kernel, without the cost of UML's system calls."
 	print "getpid: a system call that does nothing. entries: VMAs of the process.\n"
 	printf "%-8s %8s |%9s | %-18s | %-18s %-6s | %-18s\n", "", "entries", "base, ns", "again", "series", "", "aligned"
 	n = split("getpid 10,kmmap 10,kmmap 1000,kmmap 30000,ksplit 10,ksplit 1000,ksplit 30000,kmerge 10,kmerge 1000,kmerge 30000," \
@@ -297,11 +296,11 @@ function vma_tables(	o, n, name, f, x)
 
 function readers_tables(	w, s, n, way, size, k, x, base)
 {
-	print "\nOne reader beside one writer, each on a CPU of its own, user space, -O2, liburcu. The writer maps"
-	print "and unmaps all the time; the reader looks up any address. Millions of lookups per second, medians"
-	print "of one second each, and thousands of changes. maple: RCU mode, the reader takes no lock. The others:"
-	print "an interval tree under a lock of glibc. With its read-write lock both get next to nothing, which says"
-	print "little of one in a kernel. ratio: maple to this.\n"
+	print "\nOne reader and one writer, each on its own CPU; user space, -O2, liburcu. The writer maps and unmaps"
+	print "all the time; the reader looks up random addresses. Millions of lookups per second, medians of runs of"
+	print "one second, and thousands of changes. maple: RCU mode, the reader takes no lock. The others: an"
+	print "interval tree under a lock of glibc. With the read-write lock of glibc, neither makes progress, which"
+	print "says little about one in a kernel. ratio: maple relative to this.\n"
 	if (slow_rcu)
 		missing["sys_membarrier(): rcu_read_lock() is slower than in a kernel"]
 	printf "%8s %-12s |%8s |%8s %-14s %6s |%9s\n", "mappings", "", "alone", "beside a writer", "", "ratio", "changes"
@@ -322,8 +321,8 @@ function readers_tables(	w, s, n, way, size, k, x, base)
 
 function instructions_tables(	t, c, x)
 {
-	print "\nInstructions per store with an external lock, and to base, after each part of the series"
-	print "(callgrind, tools/testing/radix-tree, -O2); goal 1.01 for each type.\n"
+	print "\nInstructions per store with an external lock after each part of the series, and relative to base"
+	print "(callgrind, tools/testing/radix-tree, -O2); goal 1.01 for each type of store.\n"
 	printf "%-16s %8s", "", "stores"
 	for (c = 1; c <= ncommits; c++)
 		printf " %16s", commits[c]
@@ -410,28 +409,28 @@ function user_tables(user, operations, ways,	nop, o, nway, w, nsize, s, all, way
 
 function users()
 {
-	print "\nThe two users who asked for it, UML, native speed, one CPU: what they use today (rb), and maple"
-	print "trees with the internal lock, mas_preallocate() outside of it, mas_store_prealloc() under it."
-	print "ns per operation, or for walk per mapping; bytes per mapping; ratio: to rb."
-	print "  map, unmap    with the allocation of the objects and of the nodes; an unmap looks up what is there"
-	print "  remap         a map that hits others, and splits them or takes them away; also 10 % of the maps"
-	print "  lookup, hit   of a random address; of a random one in a mapping; in RCU mode without the lock"
-	print "  RCU           readers need no lock, and objects are given back after a grace period"
-	print "  walk          all mappings in order (rb: by the list)"
-	print "  prepare       what map does before it takes the lock, and dropped again"
-	print "  index         rb_node, list_head, maximum in the subtree, and objects of free ranges; maple nodes"
-	print "  object        what the user has besides: the objects of struct drm_gpuva and vmap_area less these"
-	print "UML has its memory in pages of 4 KiB, a kernel has a direct map of large ones: where the trees are"
-	print "larger than the caches, TLB misses make each node that is touched dearer than it is there, and an"
-	print "rb-tree touches more of them. One CPU: nobody waits for a lock, so RCU mode shows what it costs only."
-	print "Where the maple tree loses: a map and an unmap in a small tree, all of which is in the caches. They"
-	print "walk twice, to look what is there and to store, and a store copies a node of 256 bytes, in RCU mode"
-	print "to another one, which is freed after a grace period; the rb-tree sets a few pointers. And the walk"
-	print "of a small tree: a function call for each mapping, where the list has one load."
+	print "\nThe two users who asked for it; UML, native speed, one CPU: what they use today (rb), and maple"
+	print "trees with the internal lock, mas_preallocate() outside of it and mas_store_prealloc() under it."
+	print "ns per operation (walk: per mapping); bytes per mapping; ratio: relative to rb."
+	print "  map, unmap    including the allocation of objects and nodes; an unmap looks up the mapping first"
+	print "  remap         a map over other mappings, which it cuts or removes; also 10 % of the maps"
+	print "  lookup, hit   a random address; a random address in a mapping; without the lock in RCU mode"
+	print "  RCU           readers need no lock, and objects are freed after a grace period"
+	print "  walk          all mappings in order (rb: along the list)"
+	print "  prepare       what map does before it takes the lock; undone again"
+	print "  index         rb_node, list_head, subtree maximum, and objects for free ranges; or maple nodes"
+	print "  object        the rest of struct drm_gpuva and struct vmap_area"
+	print "UML maps its memory in pages of 4 KiB, a kernel in large ones. If a tree is larger than the caches,"
+	print "TLB misses make each node more expensive than in a kernel, and an rb-tree touches more nodes."
+	print "With one CPU, nobody waits for a lock, so RCU mode only shows its cost."
+	print "The maple tree loses on map and unmap in a small tree, all of which is in the caches. They walk twice,"
+	print "to look up and to store, and a store copies a node of 256 bytes; in RCU mode it goes to a new node,"
+	print "and the old one is freed after a grace period. The rb-tree sets a few pointers. It also loses on the"
+	print "walk of a small tree: a function call per mapping, where the list has one load."
 	print "\nGPU VA manager (today: interval tree and list, one lock)"
 	user_tables("gpu", "map unmap remap lookup hit walk prepare", "rb regular regular,RCU allocation,RCU")
-	print "\nAllocator of ranges, lowest that is large enough (today: a tree and a list of what is in use, and"
-	print "of what is free with the maximum in the subtree, two locks)"
+	print "\nRange allocator, lowest gap that is large enough (today: a tree and a list of the ranges in use, and"
+	print "of the free ones with the subtree maximum; two locks)"
 	user_tables("range", "map unmap lookup hit walk prepare", "rb allocation allocation,RCU")
 	if (held == "")
 		missing["memory of a reservation"]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # The two users by number of mappings, from the file `data' of tables.awk, as SVG on stdout.
 set terminal svg size 1180,600 font 'sans,11' background '#ffffff'
-set multiplot layout 2,5 title 'UML, one CPU: median, least and greatest of the rounds'
+set multiplot layout 2,5 title 'UML, one CPU: median, minimum and maximum of the rounds'
 # A line goes on over the rows of others.
 set datafile missing NaN
 set logscale xy
