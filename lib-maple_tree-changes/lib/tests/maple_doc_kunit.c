@@ -25,7 +25,7 @@ static void expect_no_nodes(struct kunit *test) { }
 
 /* [types] */
 struct foo_va {
-	unsigned long first, last;	/* always its range in the tree, last included */
+	unsigned long first, last;	/* its range in the tree, inclusive */
 	unsigned long object, offset;	/* what is mapped at ->first */
 	struct list_head node;
 	struct rcu_head rcu;
@@ -105,7 +105,10 @@ struct foo_job {
 /* [job end] */
 
 /* [prepare] */
-/* Once, and only if the job has been prepared */
+/*
+ * Frees what the job still holds.  Call it at most once, after foo_prepare()
+ * has succeeded: instead of foo_run(), or from foo_finish().
+ */
 static void foo_cancel(struct foo_job *job)
 {
 	mas_destroy(&job->mas);
@@ -115,8 +118,8 @@ static void foo_cancel(struct foo_job *job)
 }
 
 /*
- * In the ioctl.  The caller has set first, last and new, and checked the range.  Cancels
- * the job on failure, which frees new.
+ * In the ioctl.  The caller has set first, last and new, and checked the range.
+ * On failure, foo_prepare() itself cancels the job, which frees new.
  */
 static int foo_prepare(struct foo *foo, struct foo_job *job)
 {
@@ -145,7 +148,7 @@ static struct foo_va *foo_find(struct ma_state *mas, unsigned long index)
 	return xa_is_zero(va) ? NULL : va;
 }
 
-/* Compare what else your mappings have, such as flags. */
+/* Also compare whatever else your mappings have, such as flags. */
 static bool foo_continues(struct foo_va *a, struct foo_va *b)
 {
 	return a->object == b->object && b->offset - a->offset == b->first - a->first;
@@ -358,7 +361,7 @@ static void foo_store_later(struct foo *foo, struct ma_state *mas, struct foo_va
 /* [later end] */
 
 /* [destroy] */
-/* There are no jobs left, and no new readers.  Earlier ones may still be in the tree. */
+/* No jobs and no new readers.  Earlier readers may still be in the tree. */
 static void foo_destroy(struct foo *foo)
 {
 	struct foo_va *va;
@@ -564,7 +567,7 @@ static void doc_external(struct kunit *test)
 
 #ifdef __KERNEL__
 /* [irq] */
-/* In process context: MT_FLAGS_LOCK_IRQ only says how the lock is used. */
+/* In process context.  MT_FLAGS_LOCK_IRQ only says how you use the lock. */
 static int foo_arm(struct foo *foo, struct ma_state *mas)
 {
 	mt_init_flags(&foo->mt, MT_FLAGS_USE_RCU | MT_FLAGS_LOCK_IRQ);
@@ -581,7 +584,7 @@ static void foo_interrupt(struct ma_state *mas, struct foo_va *va)
 	mas_unlock(mas);
 }
 
-/* In process context, once no more interrupts can arrive.  The entries stay. */
+/* In process context, after the last interrupt.  Does not free the entries. */
 static void foo_disarm(struct foo *foo, struct ma_state *mas)
 {
 	unsigned long flags;
