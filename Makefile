@@ -6,13 +6,14 @@ KERNEL ?=
 T ?=
 export VERSION T
 
-.PHONY: help deps tree check check-all docs mutants demo bench export check-export mbox clean
+.PHONY: help deps tree check check-all docs mutants demo bench bench-tables export check-export mbox clean
 
 help:			## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */  make \1	/p' Makefile | expand -t 22
 	@echo
 	@echo '  KERNEL=path     make tree: your own kernel tree (git) instead of build/linux-$(VERSION).y'
-	@echo '  T=name          make check, check-all: only the tests of that name, or that match it'
+	@echo '  T=name          make check, check-all, mutants: only the tests of that name, or that match it'
+	@echo "  PARTS='vma size' make bench: only these parts; scripts/bench/Makefile has the list"
 	@echo '  DRAFT=1         make mbox: with the placeholder for the submitter'
 	@echo '  VERSION=X.Y     the series to work on, instead of $(VERSION)'
 
@@ -40,13 +41,16 @@ docs:			## build the page of the maple tree with Sphinx: build/docs
 	@echo build/docs/Documentation/output/core-api/maple_tree.html
 
 mutants:		## put faults into the series, one by one: each must be caught
-	@scripts/check/mutants.sh
+	@$(MAKE) -s -k -O -j$$(nproc) -f scripts/check/mutants.mk
 
 demo:			## the same small program without and with the series
-	@scripts/bench/demo.sh
+	@$(MAKE) -s -f scripts/bench/Makefile demo
 
 bench:			## measure what the series costs: tables and plots in bench/
-	@scripts/bench/bench.sh
+	@$(MAKE) -s -f scripts/bench/Makefile bench
+
+bench-tables:		## make these of what has been measured
+	@$(MAKE) -s -f scripts/bench/Makefile tables
 
 export:			## write the tree's commits to patches/ and the directories by area
 	@scripts/tree/export.sh
