@@ -22,7 +22,7 @@ deps:			## install the Debian packages that are needed (root or sudo, if any is 
 
 ifeq ($(KERNEL),)
 tree: deps		## fetch the kernel, apply the series: build/linux-X.Y.y; or KERNEL=path
-	@scripts/tree/fetch.sh
+	@$(MAKE) -s -f scripts/tree/Makefile
 	@scripts/tree/apply.sh
 else
 tree:
@@ -62,6 +62,6 @@ mbox:			## write each part of the series as mails to build/PART.mbox; sends noth
 	@scripts/post/mbox.sh
 
 clean:			## remove logs and all that was built; keep the kernel tree and the download
-	@mkdir -p build && cd build && rm -rf log check stamp obj-* per-patch tmp.* bench kunit kernel mutants tags docs docs-tree *.mbox
+	@mkdir -p build && cd build && rm -rf log check tmp.* bench mutants docs *.mbox
 	@cd build && for d in linux-*.y; do [ ! -d "$$d" ] || git -C "$$d" worktree prune; done
 	@echo "removed what can be made again from build/; kept the kernel trees and the downloads"
