@@ -58,9 +58,6 @@ why=$(grep -aE -m1 '^FAILED|# FAILED|^(BUG|WARN) at|(Address|Leak)Sanitizer: |ru
 	*) why="exit status $rc: $(tail -n 1 "$tmp/run")" ;;
 	esac
 why=$(say "$why" | sed -e 's/^ *//' -e 's/^==[0-9]*==//' -e 's/^[^ ]*: runtime error/runtime error/' | cut -c1-110)
-if [ "$fault" ]; then
-	[ "$why" ] || wrong 'NOT CAUGHT'
-	result "$why"
-else
-	[ -z "$why" ] || wrong "FAILS without a fault: $why"
-fi
+[ "$fault" ] || [ -z "$why" ] || wrong "FAILS without a fault: $why"
+[ -z "$fault" ] || [ "$why" ] || wrong 'NOT CAUGHT'
+result "$why"

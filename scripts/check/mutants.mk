@@ -24,8 +24,9 @@ mutants: $(M)/patches $(faults:%=$M/%.caught)
 
 $M/key: FORCE
 	@mkdir -p $M
-	@git -C $(tree) rev-parse -q --verify series >/dev/null || { echo "no series in $(tree): run \`make tree' first"; exit 1; }
-	@{ gcc --version; git -C $(tree) rev-parse series:lib series:tools series:include; } >$@.new
+	@gcc --version >$@.new
+	@git -C $(tree) rev-parse series:lib series:tools series:include >>$@.new || \
+		{ echo "no series in $(tree): run \`make tree' first"; exit 1; }
 	@cmp -s $@ $@.new || mv $@.new $@
 $M/patches: $M/key scripts/check/mutant.sh $(wildcard $F/*.diff)
 	@$(mutant) --patches
@@ -39,8 +40,8 @@ $M/built: $M/key
 
 # The fault `no-fault' is none.
 $(programs:%=$M/no-fault-%): $M/no-fault-%: $M/built scripts/check/mutant.sh
-	@$(mutant) $*
-	@touch $@
+	@$(mutant) $* >$@.new || { cat $@.new; exit 1; }
+	@mv $@.new $@
 # FAULT.caught needs what its program needs.
 $M/needs.mk: $(wildcard $F/*.diff)
 	@mkdir -p $M
