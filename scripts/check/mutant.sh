@@ -37,7 +37,7 @@ if [ "$fault" ]; then
 	# -o, since of the objects only those removed are to be made again.
 	if ! make -s -C "$dir/$harness" -o ../../../lib/maple_tree.c "$program" >"$tmp/cc" 2>&1; then
 		# A static assertion is a test, too.
-		why=$(grep -aoE -m 1 'static assertion failed.*|BUILD_BUG_ON failed: .*' "$tmp/cc") ||
+		why=$(grep -aoE -m 1 'static assertion failed.*|BUILD_BUG_ON failed: [^"].*' "$tmp/cc") ||
 			wrong "NOT TRIED, does not compile: $(grep -am 1 error "$tmp/cc")"
 		result "$why"
 		exit
