@@ -248,7 +248,7 @@ make tree: changed file|make_tree|say >>lib/maple_tree.c; patch_changed|'uncommi
 make tree: a part in another work tree|make_tree|git worktree add ../o 1-fixes; patch_changed|build/o detach
 make export: a part without a branch|make_export|git branch -q -D 1-fixes|'1-fixes .* is missing' '1-fixes COMMIT'
 make export: a part beside another|make_export|git branch -q -f 1-fixes series|'2-prealloc .* not on top of 1-fixes'
-make export: a part without a commit|make_export|git branch -q -f 1-fixes base|'1-fixes .* is not on top of base'
+make export: a part without a commit|make_export|git branch -q -f 1-fixes base|'1-fixes .* not on top of base'
 make mbox: a placeholder|make_mbox|submitter Nobody nobody@nowhere.example|user.email DRAFT=1
 make mbox: no address|make_mbox|submitter Somebody ''|user.email DRAFT=1
 END
