@@ -6,13 +6,14 @@ KERNEL ?=
 T ?=
 export VERSION T
 
-.PHONY: help deps tree check check-all docs mutants demo bench export check-export mbox clean
+.PHONY: help deps tree check check-all docs mutants demo bench bench-tables export check-export mbox clean
 
 help:			## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */  make \1	/p' Makefile | expand -t 22
 	@echo
 	@echo '  KERNEL=path     make tree: your own kernel tree (git) instead of build/linux-$(VERSION).y'
-	@echo '  T=name          make check, check-all: only the test of that name, or those that match'
+	@echo '  T=name          make check, check-all, mutants: only the test of that name, or those that match'
+	@echo "  PARTS='vma size' make bench: only these parts; scripts/bench/Makefile has the list"
 	@echo '  DRAFT=1         make mbox: with the placeholder for the submitter'
 	@echo '  VERSION=X.Y     the series to work on, instead of $(VERSION)'
 
@@ -21,7 +22,7 @@ deps:			## install the Debian packages that are needed (root or sudo, if any is 
 
 ifeq ($(KERNEL),)
 tree: deps		## fetch the kernel, apply the series: build/linux-X.Y.y; or KERNEL=path
-	@scripts/tree/fetch.sh
+	@$(MAKE) -s -f scripts/tree/Makefile
 	@scripts/tree/apply.sh
 else
 tree:
@@ -40,13 +41,16 @@ docs:			## build the page of the maple tree with Sphinx: build/docs
 	@echo build/docs/Documentation/output/core-api/maple_tree.html
 
 mutants:		## put faults into the series, one at a time: a test must catch each
-	@scripts/check/mutants.sh
+	@$(MAKE) -s -k -O -j$$(nproc) -f scripts/check/mutants.mk
 
 demo:			## run a small program without and with the series
-	@scripts/bench/demo.sh
+	@$(MAKE) -s -f scripts/bench/Makefile demo
 
 bench:			## measure what the series costs: tables and plots in bench/
-	@scripts/bench/bench.sh
+	@$(MAKE) -s -f scripts/bench/Makefile bench
+
+bench-tables:		## make these from the last measurements
+	@$(MAKE) -s -f scripts/bench/Makefile tables
 
 export:			## write the tree's commits to patches/ and the directories by area
 	@scripts/tree/export.sh
@@ -58,6 +62,6 @@ mbox:			## write each part of the series as mails to build/PART.mbox; sends noth
 	@scripts/post/mbox.sh
 
 clean:			## remove logs and all that was built; keep the kernel tree and the download
-	@mkdir -p build && cd build && rm -rf log check stamp obj-* per-patch tmp.* bench kunit kernel mutants tags docs docs-tree *.mbox
+	@mkdir -p build && cd build && rm -rf log check tmp.* bench mutants docs *.mbox
 	@cd build && for d in linux-*.y; do [ ! -d "$$d" ] || git -C "$$d" worktree prune; done
 	@echo "removed what can be made again from build/; kept the kernel trees and the downloads"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2034 # the variables are used by those that source this
-# Sourced by the other scripts: where things are, messages, steps, tests,
-# temporary directories. Does nothing by itself.
+# Sourced by the other scripts: where things are, messages, temporary directories, the parts of
+# the series. Does nothing by itself.
 
 # Scripts are in a directory below scripts/.
 top=$(cd "$(dirname "$0")/../.." && pwd -P)
@@ -19,50 +19,13 @@ unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_EXTERNAL_DIFF GIT_DIFF_OPTS CDPAT
 
 say() { printf '%s\n' "$*"; }
 die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
-now() { date +%s; }
-
-# step NAME COMMAND...: say what begins, run it, say how long it took.
-step()
-{
-	step_name=$1; shift
-	say "== $step_name"
-	step_start=$(now)
-	"$@"
-	say "   $step_name: $(($(now) - step_start)) s"
-}
 
 # A temporary directory $tmp that is gone when the script ends, however it ends.
-cleanup() { rm -rf "$tmp"; }
 make_tmp()
 {
 	tmp=$(mktemp -d "$build/tmp.XXXXXX")
-	trap cleanup EXIT
-	trap 'exit 129' HUP
-	trap 'exit 130' INT
-	trap 'exit 143' TERM
-}
-
-# run_test NAME COMMAND...: one test, its output in build/log/. COMMAND may be a
-# function; it fails at the first command in it that fails. Never fails itself.
-run_test()
-{
-	test_name=$1; shift
-	test_log=$build/log/$(say "$test_name" | tr -cs 'A-Za-z0-9.\n' - | cut -c1-200).log
-	mkdir -p "$build/log"
-	test_start=$(now)
-	say "== $test_name"
-	set +e
-	(set -e; "$@") >"$test_log" 2>&1
-	test_rc=$?
-	set -e
-	if [ "$test_rc" -eq 0 ]; then
-		say "ok - $test_name ($(($(now) - test_start)) s)"
-		return
-	fi
-	# One write, since two scripts may report at the same time.
-	say "not ok - $test_name ($(($(now) - test_start)) s, exit status $test_rc)
-$(tail -n 20 "$test_log" | sed 's/^/    /')
-    All of it: ${test_log#"$top"/}"
+	trap 'rm -rf "$tmp"' EXIT
+	trap 'exit 130' HUP INT TERM
 }
 
 # isolated_git: git without the user's and the machine's configuration.
@@ -85,11 +48,10 @@ ranges()
 (
 	under=base from=$(git -C "$tree" rev-parse base^0)
 	parts | while read -r part branch; do
-		fix="It must be at the last commit of $part: git -C build/linux-$version.y branch -f $branch COMMIT"
-		to=$(git -C "$tree" rev-parse -q --verify "refs/heads/$branch^0") ||
-			die "branch $branch is missing in build/linux-$version.y. $fix"
-		{ git -C "$tree" merge-base --is-ancestor "$from" "$to" && [ "$from" != "$to" ]; } ||
-			die "branch $branch of build/linux-$version.y is not on top of $under. $fix"
+		{ to=$(git -C "$tree" rev-parse -q --verify "refs/heads/$branch^0") &&
+			git -C "$tree" merge-base --is-ancestor "$from" "$to" && [ "$from" != "$to" ]; } ||
+			die "branch $branch of build/linux-$version.y is missing, or not on top of $under.
+It must be at the last commit of $part: git -C build/linux-$version.y branch -f $branch COMMIT"
 		say "$part $from $to"
 		under=$branch from=$to
 	done
@@ -98,9 +60,7 @@ ranges()
 # mark_applied: the branches of our tree are what the patches give.
 mark_applied()
 {
-	for mark in $(branches); do
-		git -C "$tree" update-ref "refs/tags/applied-$mark" "refs/heads/$mark"
-	done
+	branches | sed 's,.*,update refs/tags/applied-& refs/heads/&,' | git -C "$tree" update-ref --stdin
 	patch_sums >"$tree/.git/applied-patches"
 }
 patch_sums() { (cd "$patches" && sha256sum -- */*.patch); }
@@ -136,13 +96,4 @@ borrow()
 	# Hunk headers depend on the kernel's attributes.
 	printf '/%s\n' .gitattributes "$@" | isolated_git -C "$borrowed" sparse-checkout set --no-cone --stdin
 	isolated_git -C "$borrowed" checkout -q --no-track -B work "$borrow_commit"
-}
-
-# radix_tree COMMIT DIRECTORY: tools/testing/radix-tree of COMMIT, and what it is built from.
-radix_tree()
-{
-	mkdir -p "$2"
-	git -C "$tree" archive "$1" tools lib include arch/x86/include arch/arm64/include scripts >"$2.tar"
-	tar -xf "$2.tar" -C "$2"
-	rm "$2.tar"
 }

@@ -2,7 +2,7 @@
 /*
  * Reserve, let others change the tree, store: what becomes of it?
  *
- * Built by demo.sh in tools/testing/radix-tree of a tree with the series and of
+ * Built by make demo in tools/testing/radix-tree of a tree with the series and of
  * one without (-DUNPATCHED: mas_store_prealloc() returns void there).
  *
  * demo KIND N: ten entries in a tree of KIND (an index of kinds[]), one range

@@ -3,7 +3,7 @@
  * What mas_preallocate() and mas_store_prealloc() execute with an external lock,
  * for valgrind --tool=callgrind --toggle-collect='store_*' to count.
  *
- * Built by bench.sh in tools/testing/radix-tree, without and with the series; the
+ * Built by make bench in tools/testing/radix-tree, without and with the series; the
  * same stores are made in both. Each is counted in the function of its type.
  */
 #include "generated/autoconf.h"	/* first: the size of a node depends on it */

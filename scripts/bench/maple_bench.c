@@ -3,7 +3,7 @@
  * ns per store of a maple tree, by the way in which its nodes come, of the fastest batch:
  * the others were interrupted more often. And memory.
  *
- * Copied to lib/ and built in by bench.sh. With maple_bench.run on the command line it
+ * Copied to lib/ and built in by make bench. With maple_bench.run on the command line it
  * runs at boot, prints lines
  *
  *	BENCH name=value ...

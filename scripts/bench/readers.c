@@ -3,7 +3,7 @@
  * How many lookups one reader makes while one writer maps and unmaps all the time, each
  * on a CPU of its own: in a maple tree under RCU, and in an interval tree under a lock.
  *
- * Built by bench.sh in tools/testing/radix-tree. Usage: readers ROUNDS N, for N mappings.
+ * Built by make bench in tools/testing/radix-tree. Usage: readers ROUNDS N, for N mappings.
  * Prints a line for each measurement, with what there was per second.
  *
  * Each mapping has a slot of the address space. Those in every third slot stay. In the

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# Tables of medians and ratios from bench.sh's results, lines of name=value. A ratio is the
+# Tables of medians and ratios from the results of make bench, lines of name=value. A ratio is the
 # median of the ratios within each round, with the least and the greatest in brackets. Ends
 # with status 1 when a part has been measured, but not all of it.
 # -v file=numbers|users -v plot=PREFIX of the files for gnuplot

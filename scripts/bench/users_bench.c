@@ -3,7 +3,7 @@
  * The two users who asked for preallocation with the internal lock, as they are
  * today and with a maple tree: a GPU VA manager, and an allocator of ranges.
  *
- * Copied to lib/ and built in by bench.sh. Runs at boot if users_bench.entries, the
+ * Copied to lib/ and built in by make bench. Runs at boot if users_bench.entries, the
  * most mappings, is on the command line. Prints lines
  *
  *	BENCH name=value ...

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Copied to lib/ and built in by bench.sh: a device that makes the system calls which are
+ * Copied to lib/ and built in by make bench: a device that makes the system calls which are
  * written to it, and returns the nanoseconds that those of them took which are to be timed.
  * UML's way into the kernel and out again is not among them. For vma_init.c only.
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The init of the kernels that bench.sh boots for it, in an initramfs: measures what
+ * The init of the kernels that make bench boots for it, in an initramfs: measures what
  * changes the VMAs of a process, and stops the machine. Each batch gives lines in the
  * kernel's log, with the nanoseconds per operation, the last line being BENCH done:
  *

@@ -1,23 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# static.sh checkpatch|kernel-doc|coccicheck|sphinx: what programs say that only read the
-# series. kernel-doc and coccicheck must not say what they do not say of the base.
+# static.sh kernel_doc|coccicheck: what programs say that only read the series. They must not say
+# what they do not say of the base.
 set -eu
 . "$(dirname "$0")/../common.sh"
 src=$build/check/tree
-# The python3 that has the modules for checkpatch's check of licences, and Sphinx, is Debian's.
-PATH=/usr/bin:/bin:$PATH
 make_tmp
-
-# Our tree has no history in which to look up the commits that a message names, and
-# MAINTAINERS has patterns for the new files.
-checkpatch()
-{
-	(cd "$src" &&
-		perl scripts/checkpatch.pl --strict --ignore UNKNOWN_COMMIT_ID,FILE_PATH_CHANGES -g base..series) >"$tmp/out" ||
-		{ cat "$tmp/out"; return 1; }
-	[ "$(grep -c ' has no obvious style problems' "$tmp/out")" -eq "$(git -C "$tree" rev-list --count base..series)" ]
-}
 
 kernel_doc()
 {
@@ -31,7 +19,6 @@ kernel_doc()
 # called under a lock worth the minute that it takes to find out.
 coccicheck()
 {
-	command -v spatch >/dev/null || { say "spatch is missing: run make deps"; return 1; }
 	sed -i -E '/^[[:space:]]*(STORE|ERASE|SNULL), *[0-9]+, *[0-9]+,$/d' tools/testing/radix-tree/maple.c
 	(cd "$src" && grep -rlE --include='*.cocci' 'virtual[[:space:]]+report' scripts/coccinelle) >"$tmp/scripts" || return 1
 	# shellcheck disable=SC2016 # for the inner shell
@@ -46,37 +33,16 @@ coccicheck()
 	sed -E -e 's/^([^ :]+):[0-9]+:[0-9]+-[0-9]+: /\1: /' -e 's/ lines? [0-9]+.*//' "$tmp/out"
 }
 
-# not_new COMMAND: what it says of the files of the series, but not of those of the base.
-# It leaves out the numbers of lines.
-not_new()
-{
-	for commit in base series; do
-		mkdir "$tmp/$commit"
-		git -C "$tree" diff --no-renames --name-only --diff-filter=d base series -- '*.c' '*.h' >"$tmp/changed"
-		xargs git -C "$tree" ls-tree -r --name-only "$commit" <"$tmp/changed" >"$tmp/files"
-		xargs git -C "$tree" archive -o "$tmp/tar" "$commit" <"$tmp/files"
-		tar -xf "$tmp/tar" -C "$tmp/$commit"
-		cd "$tmp/$commit"
-		"$1" >"$tmp/said" || { cat "$tmp/said"; return 1; }
-		say "$commit:"
-		sort -u "$tmp/said" | tee "$tmp/$commit.said"
-	done
-	comm -13 "$tmp/base.said" "$tmp/series.said" >"$tmp/new"
-	[ ! -s "$tmp/new" ] || { say "New:"; cat "$tmp/new"; return 1; }
-}
-
-# Of other pages there are warnings, as they refer to what is not in core-api.
-sphinx()
-{
-	rm -rf "$build/docs"
-	make -C "$src" O="$build/docs" SPHINXDIRS=core-api htmldocs >"$tmp/out" 2>&1 || { cat "$tmp/out"; return 1; }
-	! grep -aE 'maple_tree.*(WARNING|ERROR)|(WARNING|ERROR).*maple' "$tmp/out" || return 1
-	[ -s "$build/docs/Documentation/output/core-api/maple_tree.html" ]
-}
-
-case $1 in
-checkpatch|sphinx) "$1" ;;
-kernel-doc) not_new kernel_doc ;;
-coccicheck) not_new coccicheck ;;
-*) die "unknown test $1" ;;
-esac
+# What it says of the files of the series, but not of those of the base. It leaves out the numbers of lines.
+for commit in base series; do
+	mkdir "$tmp/$commit"
+	git -C "$tree" diff --no-renames --name-only --diff-filter=d base series -- '*.c' '*.h' |
+		xargs git -C "$tree" ls-tree -r --name-only "$commit" >"$tmp/files"
+	cd "$tmp/$commit"
+	xargs git -C "$tree" archive "$commit" <"$tmp/files" | tar -x
+	"$1" >"$tmp/said" || { cat "$tmp/said"; exit 1; }
+	say "$commit:"
+	sort -u "$tmp/said" | tee "$tmp/$commit.said"
+done
+comm -13 "$tmp/base.said" "$tmp/series.said" >"$tmp/new"
+[ ! -s "$tmp/new" ] || { say "New:"; cat "$tmp/new"; exit 1; }

@@ -10,8 +10,7 @@ set -eu
 need_tree
 make_tmp
 out=${1:-$build}
-[ -d "$out" ] || die "$out: there is no such directory"
-ranges >"$tmp/ranges"
+ranges >/dev/null
 
 name=$(git -C "$tree" config user.name) || :
 email=$(git -C "$tree" config user.email) || :
@@ -22,44 +21,32 @@ ${name:-(nothing)} <${email:-(nothing)}>, which is no person. Set yours:
 	git config --global user.name 'Your Name'
 	git config --global user.email 'your address'
 or write a draft, which must not be sent: make mbox DRAFT=1"
-	name=${name:-Nobody} email=${email:-nobody@nowhere.example} ;;
+	name=Nobody email=nobody@nowhere.invalid ;;
 esac
-export GIT_COMMITTER_NAME="$name" GIT_COMMITTER_EMAIL="$email" FILTER_BRANCH_SQUELCH_WARNING=1
-
-# Branches of the series with its submitter in the place of the placeholder.
-borrow "$tree" series "$tmp/git"
-git="isolated_git -C $tmp/git -c core.abbrev=12"
-while read -r part from to; do $git branch -q -f "$part" "$to"; done <"$tmp/ranges"
-who=$($git var GIT_COMMITTER_IDENT)
-# In the filters, GIT_COMMITTER_NAME is that of the commit.
-export who="${who%>*}>" submitter_name="$name" submitter_email="$email"
-# shellcheck disable=SC2016,SC2046 # the filters expand these; words
-$git filter-branch --env-filter 'case $GIT_AUTHOR_EMAIL in
-		*[.@]example) GIT_AUTHOR_NAME=$submitter_name GIT_AUTHOR_EMAIL=$submitter_email ;;
-		esac' \
-	--msg-filter 'awk "/^Signed-off-by: .*[.@]example>\$/ { \$0 = \"Signed-off-by: \" ENVIRON[\"who\"] } 1"' \
-	-- base..work $(sed 's/ .*//' "$tmp/ranges") >"$tmp/filter" 2>&1 || die "$(cat "$tmp/filter")"
-
+export GIT_COMMITTER_NAME="$name" GIT_COMMITTER_EMAIL="$email"
+git="isolated_git -C $tree -c core.abbrev=12"
+# For the list of authors in the 0/N mail.
+$git log --format="$name <$email> <%ae>" base..series | grep '[.@]example>$' | sort -u >"$tmp/mailmap"
 people="perl scripts/get_maintainer.pl --no-git --no-git-fallback --no-rolestats"
 
-# posting PART UNDER: branch PART, on top of UNDER, as $tmp/PART.mbox
+# posting PART UNDER BRANCH: BRANCH, on top of UNDER, as $tmp/PART.mbox
 posting()
 {
-	part=$1 under=$2
+	part=$1 under=$2 branch=$3
 	cover=$patches/$part/cover-letter.txt
 	[ -f "$cover" ] || cover=$top/cover-letter.txt
 	[ -s "$cover" ] ||
 		die "$part has no cover letter: ${cover#"$top"/}. Its first line is the subject, the rest the text of the 0/N mail"
-	$git config "branch.$part.description" "$(cat "$cover")"
-	$git diff "$under" "$part" >"$tmp/all.patch"
+	$git diff "$under" "$branch" >"$tmp/all.patch"
 	(cd "$tree" && $people --m --no-r --no-l "$tmp/all.patch" | sed 's/^/--to=/' &&
 		$people --no-m --r --l "$tmp/all.patch" | sed 's/^/--cc=/') >"$tmp/people"
 	grep -q '^--to=' "$tmp/people" ||
 		die "scripts/get_maintainer.pl in $tree names nobody for $part: is its MAINTAINERS all right?"
 	set --
 	while read -r who; do set -- "$@" "$who"; done <"$tmp/people"
-	$git format-patch -q -n --zero-commit --no-signature --from --signoff --thread=shallow --cover-letter \
-		--cover-from-description=subject "$@" -o "$tmp/$part" "$under..$part"
+	$git -c "branch.$branch.description=$(cat "$cover")" -c "mailmap.file=$tmp/mailmap" format-patch -q -n --zero-commit \
+		--no-signature --from --signoff --thread=shallow --cover-letter --cover-from-description=subject "$@" \
+		-o "$tmp/$part" "$under..$branch"
 	# As --base has it, but: a base that we have made of Debian's package means nothing to
 	# others, and git up to 2.39, at least, has another patch id here than that of the mail
 	# when a diff can be written in two ways.
@@ -72,23 +59,22 @@ posting()
 		$git log --reverse -p "base..$under" | git patch-id --stable |
 			sed 's/^\([0-9a-f]*\) .*/prerequisite-patch-id: \1/'
 	} >>"$(ls "$tmp/$part/0000-"*)"
-	# b4 0.12 cannot read headers that git has folded.
-	sed -s '1,/^$/{:m; /^\(From\|Subject\): /{N; /\n /{s/\n / /; b m}; P; D}}' "$tmp/$part"/*.patch >"$tmp/$part.mbox"
+	# b4 0.12 cannot read headers that git has folded. And not both the placeholder and the submitter.
+	sed -s -e '1,/^$/{:m; /^\(From\|Subject\): /{N; /\n /{s/\n / /; b m}; P; D}; b}' -e '/^From: .*[.@]example>$/{N; d}' \
+		-e '/^Signed-off-by: .*[.@]example>$/d' "$tmp/$part"/*.patch >"$tmp/$part.mbox"
 	mails=$(find "$tmp/$part" -name '*.patch' | wc -l)
 	[ "$(grep -c '^From ' "$tmp/$part.mbox")" -eq "$mails" ] ||
 		die "a line of the cover letter or of a commit message of $part begins with \`From ', as a mail in an mbox does"
-	id=$(sed -n 's/^Message-I[dD]: <\(.*\)>/\1/p' "$tmp/$part.mbox" | head -n 1)
-	say "$part.mbox: $((mails - 1)) patches, to $# recipients, $id"
+	say "$part.mbox: $((mails - 1)) patches, to $# recipients"
 }
 
 under=base
-while read -r part from to; do
-	posting "$part" "$under"
-	under=$part
-done <"$tmp/ranges"
+parts >"$tmp/parts"
+while read -r part branch; do
+	posting "$part" "$under" "$branch"
+	under=$branch
+done <"$tmp/parts"
 mv "$tmp"/*.mbox "$out"
 
-say "They are in ${out#"$top"/}, from $name <$email>. Nothing has been sent.
-To read one:   mutt -f PART.mbox
-To send it:    git send-email --suppress-cc=all PART.mbox
-To apply it:   b4 --offline-mode am -m PART.mbox and the Message-Id above"
+say "They are in ${out#"$top"/}, from $name <$email>. Nothing has been sent. To read one: mutt -f PART.mbox.
+To send it: git send-email --suppress-cc=all PART.mbox. To apply it: b4 --offline-mode am -m PART.mbox MESSAGE-ID"

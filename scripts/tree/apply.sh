@@ -9,6 +9,19 @@
 set -eu
 . "$(dirname "$0")/../common.sh"
 
+# idle REPOSITORY: refuses one where somebody is at work.
+idle()
+{
+	git_dir=$(git -C "$1" rev-parse --absolute-git-dir)
+	doing=$(cd "$git_dir" && ls -d rebase-apply rebase-merge MERGE_HEAD CHERRY_PICK_HEAD REVERT_HEAD 2>/dev/null) || :
+	[ -z "$doing" ] ||
+		die "$1 is in the middle of a git am, rebase, merge, cherry-pick or revert: finish or abort that, then try again"
+	changed=$(changes "$1")
+	[ -z "$changed" ] || die "$1 has uncommitted changes:
+$(say "$changed" | head -n 5)
+Commit them, or put them away (git -C $1 stash), then try again"
+}
+
 # am_series REPOSITORY COMMIT: the series on top of COMMIT, out of REPOSITORY's sight, in $tmp/am:
 # the branches of our tree, the last one as `work', too.
 am_series()
@@ -24,45 +37,22 @@ am_series()
 	while read -r part branch; do
 		set -- "$patches/$part"/*.patch
 		# A new part has no patch yet.
-		if [ -e "$1" ]; then
-			isolated_git -C "$tmp/am" am -q --committer-date-is-author-date "$@" >"$tmp/am.log" 2>&1 ||
-				{ cat "$tmp/am.log" >&2; return 1; }
-		fi
+		[ ! -e "$1" ] || isolated_git -C "$tmp/am" am -q --committer-date-is-author-date "$@" 1>&2 || return 1
 		isolated_git -C "$tmp/am" branch -q -f --no-track "$branch"
 	done <"$tmp/parts"
 }
 
-# idle REPOSITORY: refuses one where somebody is at work.
-idle()
-{
-	git_dir=$(git -C "$1" rev-parse --absolute-git-dir)
-	doing=$(cd "$git_dir" && ls -d rebase-apply rebase-merge MERGE_HEAD CHERRY_PICK_HEAD REVERT_HEAD 2>/dev/null) || :
-	[ -z "$doing" ] ||
-		die "$1 is in the middle of a git am, rebase, merge, cherry-pick or revert: finish or abort that, then try again"
-	changed=$(changes "$1")
-	[ -z "$changed" ] || die "$1 has uncommitted changes:
-$(say "$changed" | head -n 5)
-Commit them, or put them away (git -C $1 stash), then try again"
-}
-
 apply_user()
 {
-	[ -d "$1" ] || die "$1: there is no such directory. KERNEL= must name a kernel tree"
-	user=$(cd "$1" && pwd -P)
-	version=$(sed -n '1,9{s/^VERSION *= *//p; s/^PATCHLEVEL *= */./p}' "$user/Makefile" 2>/dev/null | tr -d '\n')
-	case $version in
-	[0-9]*.[0-9]*) [ -f "$user/Kbuild" ] || version= ;;
-	*) version= ;;
-	esac
-	[ "$version" ] || die "$user is not a kernel tree. KERNEL= must name the top directory of one, with its Makefile"
-	# A repository of its own, not one further up that happens to contain it.
-	found=$(git -C "$user" rev-parse --show-toplevel) || found=
-	{ [ "$found" = "$user" ] && git -C "$user" rev-parse -q --verify HEAD >/dev/null; } ||
-		die "$user is not a git repository of its own with a commit. Make it one, there:
-	git init && git add -A && git commit"
-	series_versions | grep -qxF "$version" ||
-		die "$user is Linux $version. There is no series for that in patches/, only for: $(series_versions | xargs)"
+	user=$(cd "$1" && pwd -P) || die "KERNEL= must name a kernel tree"
+	version=$(sed -n '1,9{s/^VERSION *= *//p; s/^PATCHLEVEL *= */./p}' "$user/Makefile" | tr -d '\n')
+	series_versions | grep -qxF -e "$version" || die "$user is ${version:+Linux }${version:-not a kernel tree}.
+KERNEL= must name one that there is a series for in patches/: $(series_versions | xargs)"
 	patches=$top/patches/linux-$version.y
+	# A repository of its own, not one further up that happens to contain it.
+	found=$(git -C "$user" rev-parse --show-toplevel && git -C "$user" rev-parse -q --verify HEAD >/dev/null) || found=
+	[ "$found" = "$user" ] || die "$user is not a git repository of its own with a commit. Make it one, there:
+	git init && git add -A && git commit"
 	idle "$user"
 
 	new=maple-prealloc n=1
@@ -93,65 +83,44 @@ moved()
 	done
 }
 
-# may_apply: refuses if our tree has what would be lost.
-may_apply()
+apply_ours()
 {
+	where=build/linux-$version.y
+	moved=$(moved)
+	if [ "$(patch_sums)" = "$(cat "$tree/.git/applied-patches" 2>/dev/null)" ]; then
+		say "== the series is applied in $where: nothing to do"
+		[ -z "$moved" ] || say "   there have been other commits since, on$moved: \`make export' writes them to the patches"
+		return
+	fi
 	idle "$tree"
 	[ -z "$moved" ] || die "the patches have changed, but what these branches of $where have is not from patches:$moved.
 Write it to the patches (make export; the changed patches go to build/before-export), or put it
 away, each BRANCH of them (git -C $where branch my-BRANCH BRANCH &&
 git -C $where checkout -B BRANCH applied-BRANCH), then try again"
-	for branch in $(branches); do
-		other=$(git -C "$tree" for-each-ref --format='%(worktreepath)' "refs/heads/$branch")
-		case $other in
-		''|"$tree") ;;
-		*) die "branch $branch of $where is checked out in $other, too. Detach it there, then try again:
-	git -C $other checkout --detach" ;;
-		esac
-	done
-}
-
-apply_ours()
-{
-	where=build/linux-$version.y
-	begun=$tree/.git/applying	# we are changing the work tree
-	! ls "$patches"/*.patch >/dev/null 2>&1 ||
-		die "there are patches in ${patches#"$top"/} itself: each must be in one of the directories there"
-	# `git rebase' moves the ends of the parts along.
-	git -C "$tree" config rebase.updateRefs true
-	moved=$(moved) force=
-	if [ -e "$begun" ]; then
-		force=-f
-		rm -f "$tree/.git/index.lock"
-	elif [ "$(patch_sums)" = "$(cat "$tree/.git/applied-patches" 2>/dev/null)" ]; then
-		say "== the series is applied in $where: nothing to do"
-		[ -z "$moved" ] || say "   there have been other commits since, on$moved: \`make export' writes them to the patches"
-		return
-	else
-		may_apply
-	fi
+	# shellcheck disable=SC2046 # words
+	other=$(git -C "$tree" for-each-ref --format='%(worktreepath) has %(refname:short)' \
+		$(branches | sed 's,^,refs/heads/,') | grep '^/' | grep -vF "$tree has ") || :
+	[ -z "$other" ] || die "another work tree of $where $other. Detach it there (git checkout --detach), then try again"
 	am_series "$tree" base ||
 		die "the series does not apply, see above: correct that patch, then run \`make tree' again"
 	git -C "$tree" fetch -q --no-tags --no-write-fetch-head "$tmp/am" work
-	# From here on, what is changed in the work tree is ours, also after a crash.
-	: >"$begun"
-	git -C "$tree" checkout -q $force -B series "$(git -C "$tmp/am" rev-parse work)" ||
-		{ rm "$begun"; die "the work tree $where could not be changed, see above"; }
+	git -C "$tree" checkout -q -B series "$(git -C "$tmp/am" rev-parse work)" ||
+		die "the work tree $where could not be changed, see above"
 	for branch in $(branches); do
 		git -C "$tree" update-ref "refs/heads/$branch" "$(git -C "$tmp/am" rev-parse "$branch")"
 	done
 	mark_applied
-	rm "$begun"
+	# `git rebase' moves the ends of the parts along.
+	git -C "$tree" config rebase.updateRefs true
+	say "The tree is $tree ($(git -C "$tree" log -1 --format=%s base)). Next:
+	make check
+	git -C $where log -p base..series
+	cd $where/tools/testing/radix-tree && make && ./maple"
 }
 
 make_tmp
 if [ $# -gt 0 ]; then
 	apply_user "$1"
-	exit
+else
+	apply_ours
 fi
-apply_ours
-patch_count=$(git -C "$tree" rev-list --count base..series)
-say "The tree is $tree ($(git -C "$tree" log -1 --format=%s base), $patch_count patches). Next:
-	make check
-	git -C $where log -p base..series
-	cd $where/tools/testing/radix-tree && make && ./maple"

@@ -22,15 +22,11 @@ missing=
 for p in $packages; do
 	[ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || missing="$missing $p"
 done
-[ -n "$missing" ] || { say "== packages: nothing is missing"; exit 0; }
-
+[ -n "$missing" ] || exit 0
 sudo=
-if [ "$(id -u)" -ne 0 ]; then
-	sudo=$(command -v sudo) || die "packages are missing. Run as root: apt-get install$missing"
-fi
+[ "$(id -u)" -eq 0 ] || sudo=$(command -v sudo) || die "packages are missing. Run as root: apt-get install$missing"
 say "== install$missing"
 # Lists may never have been fetched, or may name packages that have been replaced.
 $sudo apt-get -qq update
 # shellcheck disable=SC2086 # words
-$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install $missing ||
-	die "apt could not install$missing: see its messages above"
+$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install $missing

@@ -3,7 +3,7 @@
 # Writes branch `series' of build/linux-X.Y.y to the parts in patches/linux-X.Y.y/ and, by
 # area, to lib-maple_tree-changes/, Documentation-core-api/ and testing-radix-tree/. What else
 # is in the directory of a part, its cover letter, stays.
-# --check: only compares; what differs goes to stdout, and the status is 1.
+# --check: only compares.
 set -eu
 . "$(dirname "$0")/../common.sh"
 need_tree
@@ -43,47 +43,28 @@ while read -r status path; do
 	fi
 done <"$tmp/names"
 
-# On another kernel, only positions may differ.
-check()
-{
-	same_base=
-	exported=$(cat "$patches.base" 2>/dev/null) || exported=nothing
-	if [ "$exported" != "$base_name" ]; then
-		say "Exported from $exported, compared with $base_name: line numbers are not looked at."
-		same_base=no
-	fi
-	[ -z "$(changes "$tree")" ] ||
-		{ say "build/$name has uncommitted changes: commit them, then run \`make export'"; return 1; }
+if [ "${1:-}" = --check ]; then
+	# On another kernel, only positions may differ.
+	set -- -I '^@@ ' -I '^index [0-9a-f]*\.\.'
+	[ "$(cat "$patches.base")" != "$base_name" ] || set --
+	[ -z "$(changes "$tree")" ] || die "build/$name has uncommitted changes: commit them, then run \`make export'"
 	for d in $areas; do
-		mkdir -p "$new/$d"
-		(cd "$top" && diff -rq ${same_base:+-I '^@@ ' -I '^index [0-9a-f]*\.\.'} "$d" "$new/$d") || rc=1
-	done >"$tmp/diff" 2>&1
-	[ -n "${rc-}" ] || { say "the exported files agree with branch series of build/$name"; return; }
-	say "These differ:" "$(sed "s,$new/,(new) ,g" "$tmp/diff")" \
-		"If branch series of build/$name is right, run \`make export'; if the patches are, \`make tree'."
-	return 1
-}
-
-write()
-{
-	# What is replaced is kept until the next time.
-	old=build/before-export
-	rm -rf "${top:?}/$old"
-	say "$base_name" >"$new/patches/$name.base"
-	for d in $areas "patches/$name.base"; do
-		mkdir -p "$top/$old/patches"
-		[ ! -e "$top/$d" ] || mv "$top/$d" "$top/$old/$d"
-		[ ! -e "$new/$d" ] || mv "$new/$d" "$top/$d"
+		(cd "$top" && diff -rq "$@" "$d" "$new/$d") ||
+			die "these differ. If branch series of build/$name is right, run \`make export'; if the patches are, \`make tree'"
 	done
-	# Patches and tree agree now: `make tree' has nothing to do.
-	mark_applied
-	say "patches/$name: $(wc -l <"$tree/.git/applied-patches") patches on $base_name. What was there before is in $old."
-	(cd "$top" && diff -rq "$old/patches" patches | sed 's/^/	/')
-	[ -z "$(changes "$tree")" ] || say "build/$name has uncommitted changes: they are not in the patches."
-}
+	exit
+fi
 
-case ${1:-} in
---check) check ;;
-'') write ;;
-*) die "usage: export.sh [--check]" ;;
-esac
+# What is replaced is kept until the next time.
+old=build/before-export
+rm -rf "${top:?}/$old"
+mkdir -p "$top/$old/patches"
+say "$base_name" >"$new/patches/$name.base"
+for d in $areas "patches/$name.base"; do
+	[ ! -e "$top/$d" ] || mv "$top/$d" "$top/$old/$d"
+	[ ! -e "$new/$d" ] || mv "$new/$d" "$top/$d"
+done
+# Patches and tree agree now: `make tree' has nothing to do.
+mark_applied
+say "patches/$name: $(wc -l <"$tree/.git/applied-patches") patches on $base_name. What was there before is in $old."
+[ -z "$(changes "$tree")" ] || say "build/$name has uncommitted changes: they are not in the patches."

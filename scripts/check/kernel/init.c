@@ -3,7 +3,7 @@
  * The init of the kernels that kernel.sh boots, in an initramfs: does what its
  * first argument says, and ends the machine.
  *
- *	boot		change the mappings of a few processes at random, look at what
+ *	mappings	change the mappings of a few processes at random, look at what
  *			is in them, and fork: VMAs are in a maple tree
  *	nothing		only boot
  *	NAME [SEED]	a case of maple_stress.c
@@ -153,7 +153,7 @@ static void map(unsigned int seed)
 	}
 }
 
-static void boot(void)
+static void mappings(void)
 {
 	int status, failed = 0;
 
@@ -193,8 +193,8 @@ int main(int argc, char **argv)
 {
 	if (argc < 2 || !strcmp(argv[1], "nothing"))
 		printf("init: nothing to do\n");
-	else if (!strcmp(argv[1], "boot"))
-		boot();
+	else if (!strcmp(argv[1], "mappings"))
+		mappings();
 	else
 		run_case(argv[1], argc > 2 ? argv[2] : "0");
 	fflush(stdout);

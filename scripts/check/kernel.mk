@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0
+# Configures and builds a kernel with the series, and its initramfs: make KERNEL=NAME, in the top
+# directory. It is in build/check/NAME, its source in build/check/tree.
+
+# User-mode Linux; the same for x86-64, emulated; that with a search for data races, and with
+# PREEMPT_RT; User-mode Linux with modules, and their allocation tags.
+configs-um := common stress um kasan
+configs-x86 := common stress x86 kasan
+configs-kcsan := common stress x86 kcsan
+configs-rt := common stress x86 rt
+configs-tags := common um tags
+
+uml := $(filter um tags,$(KERNEL))
+tags := $(filter tags,$(KERNEL))
+top := $(CURDIR)
+out := $(top)/build/check/$(KERNEL)
+here := $(top)/scripts/check/kernel
+kmake := $(MAKE) -s -C build/check/tree ARCH=$(if $(uml),um,x86_64) O=$(out)
+
+MAKEOVERRIDES :=
+.PHONY: build config
+build: config
+	+@$(kmake) $(if $(uml),linux,bzImage)
+	+@$(if $(tags),$(kmake) modules)
+	+@$(if $(tags),$(kmake) M=$(here)/tags MO=$(out)/tags modules)
+	@gcc -Wall -Wextra -O2 -static -DSTOP=$(if $(uml),RB_POWER_OFF,RB_AUTOBOOT) -o $(out)/init \
+		$(here)/$(if $(tags),tags/)init.c
+	@printf '%s\n' 'dir /dev 0755 0 0' 'nod /dev/console 0600 0 0 c 5 1' 'dir /proc 0755 0 0' 'dir /sys 0755 0 0' \
+		'file /init $(out)/init 0755 0 0' >$(out)/list
+	@$(if $(tags),find $(out)/tags $(out)/lib/tests \( -name 'maple_*.ko' -o -name '*_00.ko' \) \
+		-printf 'file /%f %p 0644 0 0\n' >>$(out)/list)
+	@$(out)/usr/gen_init_cpio $(out)/list >$(out)/initramfs
+
+# The base has no KUnit suite of ours.
+has := $(wildcard build/check/tree/lib/tests/maple_prealloc_kunit.c)
+config:
+	@mkdir -p $(out)
+	@cat $(configs-$(KERNEL):%=$(here)/%.config) | sed '$(if $(has),,/KUNIT/d)' >$(out)/wanted
+	+@$(kmake) KCONFIG_ALLCONFIG=$(out)/wanted allnoconfig
+	@! grep '=[ym]' $(out)/wanted | grep -vxFf $(out)/.config || { echo '$(KERNEL) cannot have these options'; exit 1; }

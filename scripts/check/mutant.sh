@@ -1,0 +1,63 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# For mutants.mk. mutant.sh PROGRAM FAULT: puts FAULT, a diff, into the series in build/mutants/tree; PROGRAM must fail:
+# prints `fault | PROGRAM: why'. Not applied, not compiled, not caught: each is an error. mutant.sh PROGRAM: without
+# a fault, it must pass. mutant.sh --patches: each patch that changes the code must have a fault.
+set -eu
+. "$(dirname "$0")/../common.sh"
+program=$1 fault=${2:-} seconds=120
+harness=tools/testing/radix-tree dir=$build/mutants/tree
+[ "$program" != maple ] || seconds=600
+make_tmp
+
+# result WHY: the end
+result() { say "$(sed 1q "${fault:-/dev/null}") | $program: $1"; }
+wrong() { result "$1"; exit 1; }
+
+# code COMMIT: differs when the code does, and not only comments.
+code() { git -C "$tree" show "$1:lib/maple_tree.c" | gcc -w -fpreprocessed -dD -E -P -x c - | sha256sum; }
+
+if [ "$program" = --patches ]; then
+	for commit in $(git -C "$tree" log --format=%H base..series -- lib/maple_tree.c); do
+		subject=$(git -C "$tree" show -s --format='patch: %s' "$commit")
+		[ "$(code "$commit")" = "$(code "$commit^")" ] || grep -qxF -e "$subject" "$top"/scripts/check/mutants/*.diff ||
+			die "no file in scripts/check/mutants has a line: $subject"
+	done
+	exit
+fi
+
+if [ "$fault" ]; then
+	fault=$(realpath "$fault")
+	cp -al "$dir" "$tmp/tree"
+	dir=$tmp/tree
+	rm "$dir/$harness/$program" "$dir/$harness/$program.o"
+	# Below a repository, git apply would take the paths for that one's.
+	(cd "$dir" && GIT_CEILING_DIRECTORIES=$tmp git apply -C1 "$fault") >"$tmp/cc" 2>&1 ||
+		wrong "NOT TRIED, does not apply: $(sed 1q "$tmp/cc")"
+	# -o, since of the objects only those removed are to be made again.
+	if ! make -s -C "$dir/$harness" -o ../../../lib/maple_tree.c "$program" >"$tmp/cc" 2>&1; then
+		# A static assertion is a test, too.
+		why=$(grep -aoE -m 1 'static assertion failed.*|BUILD_BUG_ON failed: [^"].*' "$tmp/cc") ||
+			wrong "NOT TRIED, does not compile: $(grep -am 1 error "$tmp/cc")"
+		result "$why"
+		exit
+	fi
+fi
+
+# A test may also loop, or wait for ever. In the foreground, for Ctrl-C. Without exec, since this
+# shell would say `Aborted'.
+rc=0
+(cd "$dir/$harness" && timeout --foreground $seconds "./$program"; exit $?) >"$tmp/run" 2>&1 || rc=$?
+# maple exits with 0 either way.
+[ "$program" != maple ] || grep -aq '^maple_tree: \([0-9]*\) of \1 tests passed' "$tmp/run" ||
+	rc="$rc, not all tests passed"
+why=$(grep -aE -m1 '^FAILED|# FAILED|^(BUG|WARN) at|(Address|Leak)Sanitizer: |runtime error: |Assertion ' "$tmp/run") ||
+	case $rc in
+	0) why= ;;
+	124*) why="does not end (within $seconds s)" ;;
+	*) why="exit status $rc: $(tail -n 1 "$tmp/run")" ;;
+	esac
+why=$(say "$why" | sed -e 's/^ *//' -e 's/^==[0-9]*==//' -e 's/^[^ ]*: runtime error/runtime error/' | cut -c1-110)
+[ "$fault" ] || [ -z "$why" ] || wrong "FAILS without a fault: $why"
+[ -z "$fault" ] || [ "$why" ] || wrong 'NOT CAUGHT'
+result "$why"

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0
+# Puts each fault of mutants/*.diff into lib/maple_tree.c of the series, one at a time. The program in
+# tools/testing/radix-tree that its line `test:' names must fail, and pass without it; each patch to the
+# code has a fault (`patch:'). What has been found is kept in build/mutants, for this state of the
+# series, the fault and the compiler: neither Ctrl-C nor a fault that is not caught loses the others.
+#
+# T=WORD: only the faults with this in the name of their file.
+
+M := build/mutants
+F := scripts/check/mutants
+tree := build/linux-$(VERSION).y
+faults := $(patsubst $F/%.diff,%,$(wildcard $F/*$(T)*.diff))
+programs := $(shell sed -n 's/^test: //p' $F/*.diff | sort -u)
+mutant := sh scripts/check/mutant.sh
+
+MAKEOVERRIDES :=
+export LC_ALL := C
+.PHONY: mutants FORCE
+.DELETE_ON_ERROR:
+
+mutants: $(M)/patches $(faults:%=$M/%.caught)
+	@$(if $(faults),,echo 'no fault has these words in the name of its file: $T'; exit 1)
+	@echo "ok - mutants: $(words $(faults)) faults, all of them caught: $M/*.caught"
+
+$M/key: FORCE
+	@mkdir -p $M
+	@gcc --version >$@.new
+	@git -C $(tree) rev-parse series:lib series:tools series:include >>$@.new || \
+		{ echo "no series in $(tree): run \`make tree' first"; exit 1; }
+	@cmp -s $@ $@.new || mv $@.new $@
+$M/patches: $M/key scripts/check/mutant.sh $(wildcard $F/*.diff)
+	@$(mutant) --patches
+	@touch $@
+$M/built: $M/key
+	@rm -rf $M/tree
+	@mkdir $M/tree
+	@git -C $(tree) archive series tools lib include arch/x86/include arch/arm64/include scripts | tar -x -C $M/tree
+	@$(MAKE) -s -C $M/tree/tools/testing/radix-tree $(programs) >$M/cc 2>&1 || { cat $M/cc; exit 1; }
+	@touch $@
+
+# The fault `no-fault' is none.
+$(programs:%=$M/no-fault-%): $M/no-fault-%: $M/built scripts/check/mutant.sh
+	@$(mutant) $* >$@.new || { cat $@.new; exit 1; }
+	@mv $@.new $@
+# FAULT.caught needs what its program needs.
+$M/needs.mk: $(wildcard $F/*.diff)
+	@mkdir -p $M
+	@grep '^test: ' $^ /dev/null | sed 's,^.*/\(.*\)\.diff:test: \(.*\),$M/\1.caught: $M/no-fault-\2,' >$@
+include $M/needs.mk
+$(faults:%=$M/%.caught): $M/%.caught: $F/%.diff
+	@$(mutant) $(patsubst $M/no-fault-%,%,$(filter $M/no-fault-%,$^)) $F/$*.diff >$@.new || { cat $@.new; exit 1; }
+	@mv $@.new $@
+	@cat $@
