@@ -23,17 +23,20 @@ sparse) kind=Sources get='source --download-only' ;;
 esac
 make_tmp
 mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
-# The suites that may have it, on the mirror that apt uses. One that cannot be read does no harm.
+# The suites that may have it, on the mirror that apt uses. One that cannot be read does no harm. By their
+# codenames: on some mirrors, stable-backports is weeks older than trixie-backports.
 # shellcheck disable=SC2016 # for apt
 uri=$(apt-get indextargets --no-release-info --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' |
 	sed -nE 's/ (bookworm|trixie|forky|stable|oldstable|testing|unstable|sid)$//p' | head -n 1)
 [ "$uri" ] || die "apt has no Debian mirror configured. Add one to /etc/apt, or $own_tree"
 printf '%s\n' 'Types: deb deb-src' 'Components: main' "URIs: $uri" \
-	'Suites: stable stable-backports unstable experimental' \
+	'Suites: trixie trixie-backports forky forky-backports sid experimental' \
 	'Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg' >"$tmp/debian.sources"
 our_apt apt-get update || say "   (some suite could not be read; going on with the others)"
 
-found=$(our_apt apt-cache madison "$package" | awk -v kind=$kind '$NF == kind { print $3 }' | sort -V | tail -n 1)
+# A release candidate only if there is nothing else.
+found=$(our_apt apt-cache madison "$package" | awk -v kind=$kind '$NF == kind { print ($3 !~ /~rc/), $3 }' |
+	sort -k 1n -k 2V | sed -n '$s/.* //p')
 if [ -z "$found" ]; then
 	have=$(our_apt apt-cache search --names-only '^linux-source-[0-9]' |
 		sed -n 's/^linux-source-\([0-9.]*\) .*/\1/p' | sort -Vu)
