@@ -34,8 +34,9 @@ printf '%s\n' 'Types: deb deb-src' 'Components: main' "URIs: $uri" \
 	'Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg' >"$tmp/debian.sources"
 our_apt apt-get update || say "   (some suite could not be read; going on with the others)"
 
-# A release candidate only if there is nothing else.
-found=$(our_apt apt-cache madison "$package" | awk -v kind=$kind '$NF == kind { print ($3 !~ /~rc/), $3 }' |
+# A release candidate of the kernel only if there is nothing else. Of sparse, it is what the kernel wants.
+found=$(our_apt apt-cache madison "$package" |
+	awk -v kind=$kind '$NF == kind { print (kind == "Sources" || $3 !~ /~rc/), $3 }' |
 	sort -k 1n -k 2V | sed -n '$s/.* //p')
 if [ -z "$found" ]; then
 	have=$(our_apt apt-cache search --names-only '^linux-source-[0-9]' |
