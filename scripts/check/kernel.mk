@@ -23,10 +23,10 @@ build: config
 	+@$(kmake) $(if $(uml),linux,bzImage)
 	+@$(if $(tags),$(kmake) modules)
 	+@$(if $(tags),$(kmake) M=$(here)/tags MO=$(out)/tags modules)
-	@gcc -Wall -Wextra -O2 -static -DSTOP=$(if $(uml),RB_POWER_OFF,RB_AUTOBOOT) -o $(out)/init \
+	@gcc -Wall -Wextra -O2 -static -DSTOP=$(if $(uml),RB_POWER_OFF,RB_AUTOBOOT) -o $(out)/init.static \
 		$(here)/$(if $(tags),tags/)init.c
 	@printf '%s\n' 'dir /dev 0755 0 0' 'nod /dev/console 0600 0 0 c 5 1' 'dir /proc 0755 0 0' 'dir /sys 0755 0 0' \
-		'file /init $(out)/init 0755 0 0' >$(out)/list
+		'file /init $(out)/init.static 0755 0 0' >$(out)/list
 	@$(if $(tags),find $(out)/tags $(out)/lib/tests \( -name 'maple_*.ko' -o -name '*_00.ko' \) \
 		-printf 'file /%f %p 0644 0 0\n' >>$(out)/list)
 	@$(out)/usr/gen_init_cpio $(out)/list >$(out)/initramfs
