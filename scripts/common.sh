@@ -3,7 +3,6 @@
 # Sourced by the other scripts: where things are, messages, temporary directories, the parts of
 # the series. Does nothing by itself.
 
-# Scripts are in a directory below scripts/.
 top=$(cd "$(dirname "$0")/../.." && pwd -P)
 build=$top/build
 version=${VERSION:-7.3}

@@ -241,6 +241,8 @@ KERNEL=: git without a commit|make_user|rm -r .git; git init -q|'with a commit' 
 KERNEL=: changed file|make_user|say >>lib/maple_tree.c|'uncommitted changes' lib/maple_tree.c stash
 KERNEL=: in git am|make_user|commit a; git format-patch -q -1 -o .git; ! git am -q .git/0001-*|'middle of' abort
 KERNEL=: in git merge|make_user|in_merge|'middle of' abort
+KERNEL=: in git rebase|make_user|commit a; GIT_SEQUENCE_EDITOR='sed -i 1ibreak' git rebase -q -i HEAD^|'middle of' abort
+KERNEL=: not a kernel tree|make_user|git rm -q Makefile; commit c|'not a kernel tree' KERNEL=
 KERNEL=: a late patch does not apply|make_user|say x >$last_file; commit c|'does not apply' $last_file 'git am -3'
 make tree: a commit that is not in the patches|make_tree|commit 1; patch_changed|' series' 'make export'
 make tree: the same, on a part|make_tree|git switch -q 1-fixes; commit 1; patch_changed|': 1-fixes' 'branch my-'

@@ -1,14 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# fetch.sh linux-source-X.Y|sparse: fetches this package, or its source, to build/apt, from the newest
-# suite of the mirror that apt uses.
+# fetch.sh linux-source-X.Y|sparse: fetches this package, or its source, to build/apt.
 set -eu
 . "$(dirname "$0")/../common.sh"
 apt=$build/apt package=$1
 own_tree="take a kernel tree of your own: make tree KERNEL=path-to-a-linux-$version-git-tree"
 
-# our_apt COMMAND...: with our own sources, lists and cache. The system's are left alone, and
-# no privileges are needed. As root, do not ask for a user _apt to read build/.
+# our_apt COMMAND...: with our own sources, lists and cache, so that no privileges are needed.
 our_apt()
 {
 	our_apt=$1; shift
@@ -23,8 +21,7 @@ sparse) kind=Sources get='source --download-only' ;;
 esac
 make_tmp
 mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
-# The suites that may have it, on the mirror that apt uses. One that cannot be read does no harm. By their
-# codenames: on some mirrors, stable-backports is weeks older than trixie-backports.
+# The suites that may have it; one that cannot be read does no harm. Mirrors can be late with stable-backports.
 # shellcheck disable=SC2016 # for apt
 uri=$(apt-get indextargets --no-release-info --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' |
 	sed -nE 's/ (bookworm|trixie|forky|stable|oldstable|testing|unstable|sid)$//p' | head -n 1)
