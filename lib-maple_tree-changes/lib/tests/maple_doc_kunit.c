@@ -118,8 +118,8 @@ static void foo_cancel(struct foo_job *job)
 }
 
 /*
- * In the ioctl.  The caller has set first, last and new, and checked the range.
- * On failure, foo_prepare() itself cancels the job, which frees new.
+ * In the ioctl.  The caller has checked the range, and set first and last, also those of
+ * new, and new.  On failure, foo_prepare() itself cancels the job, which frees new.
  */
 static int foo_prepare(struct foo *foo, struct foo_job *job)
 {
@@ -217,7 +217,10 @@ static int foo_map_range(struct foo_job *job, unsigned long first, unsigned long
 	return 0;
 }
 
-/* In the worker, once: does not allocate, and fails only if the tree is too large. */
+/*
+ * In the worker, once: does not allocate, and fails only if the tree is too large.  To
+ * program the hardware after this, copy new before: another job may replace and free it.
+ */
 static int foo_run(struct foo_job *job)
 {
 	unsigned long first = job->first, last = job->last;
@@ -245,7 +248,7 @@ static int foo_run(struct foo_job *job)
 	return ret;
 }
 
-/* After the fence has signalled */
+/* After the fence has signalled, in process context: not in a callback of the fence */
 static void foo_finish(struct foo_job *job)
 {
 	struct foo_va *va, *tmp;
@@ -258,7 +261,7 @@ static void foo_finish(struct foo_job *job)
 /* [run end] */
 
 /* [steps] */
-/* With the lock held.  The old entry of the range is to be freed later. */
+/* With the lock held.  Stores entry in exactly the range of old, to be freed later. */
 static void foo_step(struct foo *foo, struct foo_va *old, void *entry)
 {
 	MA_STATE(mas, &foo->mt, old->first, old->last);
@@ -269,7 +272,11 @@ static void foo_step(struct foo *foo, struct foo_va *old, void *entry)
 /* [steps end] */
 
 /* [retire] */
-/* The range is not free before foo_reclaim().  On success, use kfree_rcu() to free va. */
+/*
+ * va must not be freed meanwhile: own it, have a reference, or call this under
+ * rcu_read_lock().  On success, free it with kfree_rcu(); otherwise somebody else has
+ * removed it.  The range is not free before foo_reclaim().
+ */
 static int foo_retire(struct foo *foo, struct foo_va *va)
 {
 	MA_STATE(mas, &foo->mt, va->first, va->first);
@@ -282,7 +289,7 @@ static int foo_retire(struct foo *foo, struct foo_va *va)
 	return ret;
 }
 
-/* In process context */
+/* In process context, after each foo_retire(): misses marks that are set while it runs. */
 static int foo_reclaim(struct foo *foo)
 {
 	MA_STATE(mas, &foo->mt, 0, 0);
@@ -348,14 +355,18 @@ static int foo_reserve(struct ma_state *mas)
 	return mas_reserve(mas, GFP_KERNEL);
 }
 
-static void foo_store_later(struct foo *foo, struct ma_state *mas, struct foo_va *va)
+/* Fails only if the tree is too large. */
+static int foo_store_later(struct foo *foo, struct ma_state *mas, struct foo_va *va)
 {
+	int ret;
+
 	mutex_lock(&foo->lock);
 	mas->tree = &foo->mt;
 	mas_set_range(mas, va->first, va->last);
-	WARN_ON_ONCE(mas_store_prealloc(mas, va));
+	ret = mas_store_prealloc(mas, va);
 	mutex_unlock(&foo->lock);
 	mas_destroy(mas);
+	return ret;
 }
 
 /* [later end] */
@@ -557,7 +568,7 @@ static void doc_external(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, foo_reserve(&mas), 0);
 	KUNIT_EXPECT_EQ(test, foo_store_external(foo, a), 0);
 	KUNIT_EXPECT_EQ(test, foo_store_external(foo, &refused), -EBUSY);
-	foo_store_later(foo, &mas, b);
+	KUNIT_EXPECT_EQ(test, foo_store_later(foo, &mas, b), 0);
 	mutex_lock(&foo->lock);
 	expect_vas(test, (struct foo_va[]){ { 0, 9, 1, 0 }, { 10, 19, 2, 0 }, {} });
 	mutex_unlock(&foo->lock);
