@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reserve, let others change the tree, store: what becomes of it?
+ * Preallocate, let others change the tree, then store: does the store work?
  *
- * Built by make demo in tools/testing/radix-tree of a tree with the series and of
- * one without (-DUNPATCHED: mas_store_prealloc() returns void there).
+ * `make demo' builds this in tools/testing/radix-tree, with lib/maple_tree.c with the
+ * series and without it (-DUNPATCHED: mas_store_prealloc() returns void there).
  *
- * demo KIND N: ten entries in a tree of KIND (an index of kinds[]), one range
- * reserved, N other stores, and the range is stored.
+ * demo KIND N: makes a tree of KIND (an index into kinds[]) with ten entries, preallocates
+ * for one range, makes N other stores, then stores that range and checks the tree.
  */
-#include "generated/autoconf.h"	/* first: the size of a node depends on it */
+#include "generated/autoconf.h"	/* must come first: the size of a node depends on it */
 
 #define module_init(x)
 #define module_exit(x)
@@ -53,7 +53,7 @@ int main(int argc, char **argv)
 	if (mas_preallocate(&mas, job, GFP_KERNEL))
 		return 1;
 
-	/* Others; what they free is gone after a grace period. */
+	/* The stores of others. What they free is gone after the grace period. */
 	for (unsigned long i = 0; i < n; i++)
 		mtree_store_range(&mt, i * 7919 % 100003 + 200,
 				  i * 7919 % 100003 + 203, other, GFP_KERNEL);

@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# demo.sh WITHOUT WITH: what becomes of the store in demo.c, built without the series and with it.
+# demo.sh WITHOUT WITH: compares the results of demo.c, built without the series and with it.
 set -eu
 . "$(dirname "$0")/../common.sh"
 make_tmp
 
-# demo PROGRAM KIND N
+# demo PROGRAM KIND N: prints its result
 demo()
 {
 	ASAN_OPTIONS=detect_leaks=0 timeout --foreground 60 "./$1" "$2" "$3" >"$tmp/out" 2>&1 || :
@@ -15,7 +15,7 @@ demo()
 }
 
 say '
-Ten entries; mas_preallocate(); others store N times; mas_store_prealloc():
+A tree of ten entries; mas_preallocate(); then N other stores; then mas_store_prealloc():
 '
 printf '  %-18s %6s   %-24s %s\n' tree N without with
 kind=0

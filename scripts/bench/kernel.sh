@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# kernel.sh FILE COMMIT NODES CAPACITY FLAGS: builds a UML kernel that measures, of the tree `series' but for lib/,
-# include/ and mm/, which are of COMMIT; - is what the commit has. FLAGS are for lib/maple_tree.o and mm/vma.o. It has
-# two copies of lib/maple_tree.c without the series, too, for maple_bench.c.
-# kernel.sh FILE COMMIT: lib/maple_tree.o of x86-64, if FILE ends in .o.
+# kernel.sh FILE COMMIT NODES CAPACITY FLAGS: builds the UML kernel FILE with the benchmarks. lib/, include/ and mm/ are
+# from COMMIT, all else is from `series'. A reservation has NODES nodes, a sheaf CAPACITY; - keeps what COMMIT has.
+# FLAGS are for lib/maple_tree.o and mm/vma.o. For maple_bench.c, there are two copies of lib/maple_tree.c of base, too.
+# kernel.sh FILE COMMIT, where FILE ends in .o: builds lib/maple_tree.o for x86-64.
 set -eu
 . "$(dirname "$0")/../common.sh"
 file=$1 commit=$2
@@ -11,7 +11,7 @@ src=$build/bench/tree here=$top/scripts/bench
 
 kmake() { nice -n 10 make -s -j"$(nproc)" -C "$src" "$@"; }
 
-# edit START NEW: the line of lib/maple_tree.c that begins with START goes on with NEW
+# edit START NEW: sets the rest of the line of lib/maple_tree.c that begins with START to NEW, unless that is -
 edit()
 {
 	case $2 in -*) return ;; esac
@@ -19,7 +19,7 @@ edit()
 	grep -q "^$1$2\$" "$src/lib/maple_tree.c" || die "lib/maple_tree.c has no line \`$1'"
 }
 
-# copy NAME: lib/maple_NAME.c, lib/maple_tree.c of base with other names, but the same cache
+# copy NAME: makes lib/maple_NAME.c, which is lib/maple_tree.c of base with other names, but the same cache
 copy()
 {
 	{
@@ -42,10 +42,10 @@ case $file in
 	exit ;;
 esac
 um=$build/bench/um flags=$5
-# The kernel reads fragments in its own directory only.
+# The kernel's Makefile finds a config fragment only in the kernel's own directory.
 cp "$here/um.config" "$src/kernel/configs/bench.config"
 kmake ARCH=um O="$um" tinyconfig bench.config >"$file.config"
-! grep -vxFf "$um/.config" "$here/um.config" || die "the kernel's configuration lacks these"
+! grep -vxFf "$um/.config" "$here/um.config" || die "these options of um.config are not in the kernel's configuration"
 edit '#define MAPLE_PREALLOC_NODES	' "$3"
 edit '		.sheaf_capacity = ' "$4,"
 cp "$here/maple_bench.c" "$here/users_bench.c" "$here/vma_calls.c" "$src/lib/"
@@ -55,7 +55,7 @@ copy again
 sed -i 's/^static \(struct kmem_cache \*maple_node_cache\).*/\1;/' "$src/lib/maple_tree.c"
 say 'obj-y += maple_bench.o maple_base.o vma_calls.o maple_again.o' >>"$src/lib/Makefile"
 [ "$commit" = base ] || say 'obj-y += users_bench.o' >>"$src/lib/Makefile"
-# Everything includes this header, but only mm/ and lib/maple* use what differs in it.
+# All files include this header, but only mm/ and lib/maple* use what differs in it: do not build the rest again.
 touch -d '2000-01-01' "$src/include/linux/maple_tree.h"
 kmake ARCH=um O="$um" CFLAGS_maple_tree.o="$flags" CFLAGS_maple_base.o="$flags" CFLAGS_maple_again.o="$flags" \
 	CFLAGS_vma.o="$flags" linux

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-# ns per store under the lock by number of pending reservations, from the file `data' of
-# tables.awk, as SVG on stdout.
+# Plots ns per store under the lock against the number of pending reservations: reads the
+# file `data', which tables.awk has written, and writes SVG to stdout.
 set terminal svg size 900,420 font 'sans,11' background '#ffffff'
-set multiplot layout 1,2 title 'UML, one CPU: median, minimum and maximum of the rounds; allocation tree in RCU mode, 100,000 entries'
+set multiplot layout 1,2 title 'UML, one CPU: median, minimum and maximum of the rounds; '.\
+	'allocation tree in RCU mode, 100,000 entries'
 set datafile missing NaN
 set logscale xy
 set xrange [0.7:1500]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# Lookups beside a writer by number of mappings, from the file `data' of tables.awk, as SVG
-# on stdout.
+# Plots lookups per second beside a writer against the number of mappings: reads the file
+# `data', which tables.awk has written, and writes SVG to stdout.
 set terminal svg size 620,420 font 'sans,11' background '#ffffff'
 set title 'User space, two CPUs: one reader beside one writer; median, minimum and maximum'
 set datafile missing NaN

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# ns per store by size of the tree, from the file `data' of tables.awk, as SVG on stdout.
+# Plots ns per store against the size of the tree: reads the file `data', which tables.awk has written,
+# and writes SVG to stdout.
 set terminal svg size 900,420 font 'sans,11' background '#ffffff'
 set multiplot layout 1,2 title 'UML, one CPU: median, minimum and maximum of the rounds'
 set datafile missing NaN
@@ -9,7 +10,8 @@ set xtics ('10' 10, '1,000' 1000, '100,000' 100000, '1,000,000' 1000000)
 set xlabel 'entries'
 set ylabel 'ns per store'
 set key below maxrows 3
-names = "'external lock, without the series' 'external lock' 'internal lock, preallocated' 'internal lock, mas\\_store\\_gfp()' rb-tree"
+names = "'external lock, without the series' 'external lock' 'internal lock, preallocated' ".\
+	"'internal lock, mas\\_store\\_gfp()' rb-tree"
 ways = 'base exact internal gfp rb'
 do for [kind in 'allocation,RCU regular'] {
 	set title kind.' tree, store of a new range'

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-# Tables of medians and ratios from the results of make bench, lines of name=value. A ratio is the
-# median of the ratios within each round, with the least and the greatest in brackets. Ends
-# with status 1 when a part has been measured, but not all of it.
-# -v file=numbers|users -v plot=PREFIX of the files for gnuplot
+# Makes tables of medians and ratios from the results of make bench, which are lines of name=value.
+# A ratio is the median of the ratios of all rounds, followed by the smallest and the largest in
+# brackets. Exits with 1 if results of a measured part are missing or not valid.
+# -v file=numbers|users: the tables to print; -v plot=PREFIX: start of the names of the files for gnuplot
 
-# median(): of a list of numbers; also sets low and high
+# median(): the median of a list of numbers; sets low and high to the smallest and the largest
 function median(list,	v, n, i, j, t)
 {
 	n = split(list, v, " ")
@@ -17,7 +17,7 @@ function median(list,	v, n, i, j, t)
 	return !n ? 0 : n % 2 ? v[(n + 1) / 2] + 0 : (v[n / 2] + v[n / 2 + 1]) / 2
 }
 
-# time(): the median of all rounds of what is measured in KERNEL under the name KEY
+# time(): the median over all rounds of what KERNEL measured under the name KEY
 function time(kernel, key,	r, list)
 {
 	for (r = 1; r <= rounds; r++) {
@@ -38,7 +38,7 @@ function ratio(kernel, key, kernel2, key2,	r, list)
 	return median(list)
 }
 
-# spread(): as text
+# spread(): the ratio x with low and high, as text
 function spread(x)
 {
 	return sprintf("%5.2f (%.2f..%.2f)", x, low, high)
@@ -89,7 +89,7 @@ function verdict(x, goal)
 	} else if ("vma" in f) {
 		have["vma"]
 		i = k f["vma"] " " f["n"]
-		# The fastest of the batches: the others were interrupted more often.
+		# Take the fastest batch: the others were interrupted more often.
 		if (!(i in value) || value[i] + 0 > f["ns"] + 0)
 			value[i] = f["ns"]
 	} else if ("readers" in f) {
@@ -108,7 +108,7 @@ function verdict(x, goal)
 			types[++ntypes] = f["type"]
 			stores[f["type"]] = f["stores"]
 		} else if (stores[f["type"]] != f["stores"]) {
-			missing["the same stores in " f["commit"]]
+			missing["instructions of " f["commit"] ", which makes other stores than " commits[1]]
 		}
 		sum[f["commit"]] += f["instructions"]
 		if (ncommits == 1)
@@ -122,16 +122,17 @@ function verdict(x, goal)
 
 function external_tables(	o, t, s, x, i, k, base, path)
 {
-	print "\nNanoseconds per store for what exists with and without the series: lib/maple_tree.c of 7.3 (base)"
-	print "and of the series, in the same kernel and on the same tree. Each round takes the fastest of 20"
-	print "batches; all tables show the median of the rounds. UML, native speed, one CPU."
-	print "  exact    external lock; mas_preallocate() and mas_store_prealloc() under it, as for VMAs"
-	print "  gfp      internal lock; mas_store_gfp()"
-	print "  again    a second copy of base, relative to base: the effect of code placement"
-	print "  series   relative to base; goal 1.03"
-	print "  aligned  the same, with functions and loops aligned to 64 and 32 bytes in all copies"
-	print "store: a new range, and then NULL in that range; overwrite: an entry in exactly its range;"
-	print "reserve: mas_preallocate() and mas_destroy() without a store.\n"
+	print "\nNanoseconds per store, for what also exists without the series. lib/maple_tree.c without the series"
+	print "(base) and with it are in the same kernel and work on the same tree. Each round takes the fastest of"
+	print "20 batches; all tables show the median of the rounds. UML, native speed, one CPU."
+	print "  exact      external lock, held for mas_preallocate() and mas_store_prealloc(), as for VMAs"
+	print "  gfp        internal lock; mas_store_gfp()"
+	print "  again      a second copy of base, relative to base: the effect of code placement"
+	print "  series     relative to base; the goal is at most 1.03"
+	print "  aligned    like series, with functions and loops aligned to 64 and 32 bytes in all copies"
+	print "  store      store a new range, then NULL in that range"
+	print "  overwrite  replace an entry in exactly its range"
+	print "  reserve    mas_preallocate() and mas_destroy(), without a store\n"
 	printf "%-9s %-5s %-14s %8s |%8s | %-18s | %-18s %-6s | %-18s\n", "", "", "tree", "entries",
 		"base, ns", "again", "series", "", "aligned"
 	for (o = 1; o <= nops; o++) for (i = 1; i <= 2; i++) for (t = 1; t <= ntrees; t++) for (s = 1; s <= nsizes; s++) {
@@ -154,13 +155,14 @@ function external_tables(	o, t, s, x, i, k, base, path)
 
 function internal_tables(	o, t, s, x, e, i, k, p, npaths)
 {
-	print "\nOther ways to store, all with the series."
-	print "  exact     external lock; mas_preallocate() and mas_store_prealloc() under it"
-	print "  internal  internal lock; mas_preallocate() outside of it; relative to exact, goal 1.10"
-	print "  reserve   internal lock; mas_reserve() and mas_destroy() outside of it; relative to exact"
-	print "  gfp       internal lock; mas_store_gfp(); relative to exact"
-	print "  rb        rb-tree; the node is allocated outside of the lock"
-	print "  28/32     internal relative to exact, with 28 nodes; 64/80: with 64 nodes and sheaves of 80\n"
+	print "\nOther ways to store, all with the series: ns, and ratios to exact."
+	print "  exact     external lock, held for mas_preallocate() and mas_store_prealloc()"
+	print "  internal  internal lock; mas_preallocate() before it is taken; the goal is at most 1.10"
+	print "  reserve   internal lock; mas_reserve() before it is taken, mas_destroy() after it is dropped"
+	print "  gfp       internal lock; mas_store_gfp()"
+	print "  rb        rb-tree; the node is allocated before the lock is taken"
+	print "  28/32     the ratio of internal to exact, with 28 nodes reserved and sheaves of 32"
+	print "  64/80     the same, with 64 nodes reserved and sheaves of 80\n"
 	printf "%-9s %-14s %8s |%8s |%8s %-18s %-6s |%8s %-18s |%8s %-18s |%8s | %-18s | %-18s\n", "", "tree",
 		"entries", "exact", "internal", "", "", "reserve", "", "gfp", "", "rb", "28/32", "64/80"
 	for (o = 1; o <= nops; o++) for (t = 1; t <= ntrees; t++) for (s = 1; s <= nsizes; s++) {
@@ -191,7 +193,7 @@ function internal_tables(	o, t, s, x, e, i, k, p, npaths)
 	}
 }
 
-# plot_stores(): ns with the least and the greatest
+# plot_stores(): ns per store, with the smallest and the largest, for gnuplot
 function plot_stores(tree, n,	i, p, np, key, x)
 {
 	np = split("base exact internal gfp rb", p, " ")
@@ -204,16 +206,19 @@ function plot_stores(tree, n,	i, p, np, key, x)
 
 function pending_tables(	w, t, o, c, i, p, x, ways, kernel, path, ncounts, count, phase)
 {
-	print "\nPending reservations: so many are made, then each stores under the lock, then the remaining nodes"
-	print "are given back; tree of 100,000 entries; ns each; UML, one CPU. to 1: relative to a store with one"
-	print "pending, goal 1.50 for mas_reserve(). With mas_preallocate(), the store itself gives the nodes back."
-	print "64/80: as above. exact: external lock; mas_preallocate() and mas_store_prealloc() together."
+	print "\nPending reservations: first all of them are made, then each is used for a store under the lock, then"
+	print "the nodes that are left are given back. ns for each, in a tree of 100,000 entries; UML, one CPU."
+	print "  to 1   relative to a store with one reservation pending; for mas_reserve(), the goal is at most 1.50"
+	print "  back   give the nodes back; with mas_preallocate(), the store does that"
+	print "  64/80  mas_preallocate() with 64 nodes reserved and sheaves of 80"
+	print "  exact  external lock, held for mas_preallocate() and mas_store_prealloc(); none pending"
 	ncounts = split("1 8 16 64 512 1024", count, " ")
 	split("reserve store give-back", phase, " ")
 	printf "\n%-9s %-14s %7s |", "", "tree", "pending"
 	printf "%29s |%22s |%13s |%29s |%8s\n", "mas_reserve()", "mas_preallocate()", "64/80", "rb-tree", "exact"
 	printf "%-9s %-14s %7s |%8s %6s %5s %7s |", "", "", "", "reserve", "store", "to 1", "back"
-	printf "%8s %7s %5s |%7s %5s |%9s %8s %10s |\n", "reserve", "store", "to 1", "store", "to 1", "allocate", "insert", "free"
+	printf "%8s %7s %5s |%7s %5s |%9s %8s %10s |\n",
+		"reserve", "store", "to 1", "store", "to 1", "allocate", "insert", "free"
 	for (o = 1; o <= 2; o++) for (t = 1; t <= ntrees; t++) for (c = 1; c <= ncounts; c++) {
 		printf "%-9s %-14s %7d |", ops[o], trees[t], count[c]
 		split("reserve internal internal rb", ways, " ")
@@ -230,7 +235,8 @@ function pending_tables(	w, t, o, c, i, p, x, ways, kernel, path, ncounts, count
 				x = ratio(kernel, "store" path count[c], kernel, "store" path "1")
 				printf "%5.2f ", x
 				if (w == 1 && count[c] == 1024)
-					pending_verdicts = pending_verdicts sprintf("  %s, %s: %.2f %s\n", ops[o], trees[t], x, verdict(x, 1.50))
+					pending_verdicts = pending_verdicts \
+						sprintf("  %s, %s: %.2f %s\n", ops[o], trees[t], x, verdict(x, 1.50))
 			}
 			if (w == 1)
 				printf "%7.0f ", time(kernel, "give-back" path count[c])
@@ -242,7 +248,7 @@ function pending_tables(	w, t, o, c, i, p, x, ways, kernel, path, ncounts, count
 			printf "%8.0f", time("series", ops[o] " " trees[t] " exact 100000")
 		print ""
 	}
-	printf "\nStore with 1024 pending to one with 1, mas_reserve():\n%s", pending_verdicts
+	printf "\nA store with 1024 reservations pending, relative to one with 1 (mas_reserve()):\n%s", pending_verdicts
 }
 
 function idle_ratio(kernel,	r, list, base)
@@ -255,17 +261,23 @@ function idle_ratio(kernel,	r, list, base)
 
 function memory_tables(	i, k, n, kernel, x)
 {
-	print "\nMemory. Pending: what one of 1000 reservations holds, goal 8.5 KiB. Idle: what the sheaves of one"
-	print "CPU and one NUMA node hold after the largest tree (kmem_cache_shrink()), relative to base, goal 1.00.\n"
+	print "\nMemory, in bytes."
+	print "  capacity  of a sheaf, in nodes"
+	print "  nodes     in a reservation"
+	print "  exact     what a preallocation with an external lock holds; the mean of 1000"
+	print "  reserved  the same with the internal lock; the goal is at most 8.5 KiB (8704)"
+	print "  idle      what the sheaves of one CPU and one NUMA node hold when the trees are gone, until"
+	print "            kmem_cache_shrink(); also relative to base; the goal is at most 1.00\n"
 	printf "%-8s %9s %6s |%9s %9s %-6s |%8s %s\n", "", "capacity", "nodes", "exact", "reserved", "", "idle", ""
 	n = split("base series 64/80", kernel, " ")
 	for (i = 1; i <= n; i++) {
 		k = kernel[i]
-		printf "%-8s %9d %6s |%9.0f ", k, time(k, "capacity"), k == "base" ? "" : time(k, "nodes internal"), time(k, "pending exact")
+		printf "%-8s %9d %6s |%9.0f ", k, time(k, "capacity"),
+			k == "base" ? "" : time(k, "nodes internal"), time(k, "pending exact")
 		x = k == "base" ? 0 : time(k, "pending internal")
 		printf "%9s %-6s |", k == "base" ? "" : sprintf("%.0f", x), k == "series" ? verdict(x, 8.5 * 1024) : ""
 		printf "%8d ", time(k, "idle")
-		# To the median of base, whose spread is the noise.
+		# Relative to the median of base: for base itself, low and high then show the noise.
 		x = idle_ratio(k)
 		printf "%s %s\n", spread(x), k == "series" ? verdict(x, 1) : ""
 	}
@@ -273,12 +285,16 @@ function memory_tables(	i, k, n, kernel, x)
 
 function vma_tables(	o, n, name, f, x)
 {
-	print "\nWhat a user of VMAs sees, in ns, the fastest of 100 batches; UML, one CPU."
-	print "again: the same kernel once more; series: goal 1.03; aligned: as above; all relative to base, each in"
-	print "a kernel of its own. k...: called in the kernel, without the cost of UML's system calls."
-	print "getpid: a system call that does nothing. entries: VMAs of the process.\n"
+	print "\nWhat a user of VMAs sees: ns, the fastest of 100 batches; UML, one CPU. base and series are two kernels."
+	print "  again    the kernel base, booted once more, relative to base: the noise"
+	print "  series   relative to base; the goal is at most 1.03"
+	print "  aligned  the same for two kernels with functions and loops aligned as above"
+	print "  k...     called in the kernel, without the cost of a system call in UML"
+	print "  getpid   a system call that does nothing"
+	print "  entries  the number of VMAs of the process\n"
 	printf "%-8s %8s |%9s | %-18s | %-18s %-6s | %-18s\n", "", "entries", "base, ns", "again", "series", "", "aligned"
-	n = split("getpid 10,kmmap 10,kmmap 1000,kmmap 30000,ksplit 10,ksplit 1000,ksplit 30000,kmerge 10,kmerge 1000,kmerge 30000," \
+	n = split("getpid 10,kmmap 10,kmmap 1000,kmmap 30000,ksplit 10,ksplit 1000,ksplit 30000," \
+		  "kmerge 10,kmerge 1000,kmerge 30000," \
 		  "mmap 10,mmap 1000,mmap 30000,split 10,split 1000,split 30000,merge 10,merge 1000,merge 30000," \
 		  "fork 10,fork 1000,fork 30000,exec 10", name, ",")
 	for (o = 1; o <= n; o++) {
@@ -296,13 +312,17 @@ function vma_tables(	o, n, name, f, x)
 
 function readers_tables(	w, s, n, way, size, k, x, base)
 {
-	print "\nOne reader and one writer, each on its own CPU; user space, -O2, liburcu. The writer maps and unmaps"
-	print "all the time; the reader looks up random addresses. Millions of lookups per second, medians of runs of"
-	print "one second, and thousands of changes. maple: RCU mode, the reader takes no lock. The others: an"
-	print "interval tree under a lock of glibc. With the read-write lock of glibc, neither makes progress, which"
-	print "says little about one in a kernel. ratio: maple relative to this.\n"
+	print "\nOne reader and one writer, each on its own CPU; user space, -O2, liburcu. The reader looks up random"
+	print "addresses while the writer keeps mapping and unmapping. Each number is the median of runs of one second."
+	print "  alone            millions of lookups per second without the writer"
+	print "  beside a writer  the same with the writer; smallest and largest in brackets"
+	print "  ratio            lookups of maple to those of this line, beside a writer"
+	print "  changes          thousands of changes per second by the writer"
+	print "  maple            maple tree in RCU mode: the reader takes no lock"
+	print "  rb-...           interval tree under a lock of glibc. With its read-write lock, reader and writer"
+	print "                   hardly make progress, which says little about such a lock in a kernel.\n"
 	if (slow_rcu)
-		missing["sys_membarrier(): rcu_read_lock() is slower than in a kernel"]
+		missing["readers (without sys_membarrier(), rcu_read_lock() takes longer than in a kernel)"]
 	printf "%8s %-12s |%8s |%8s %-14s %6s |%9s\n", "mappings", "", "alone", "beside a writer", "", "ratio", "changes"
 	n = split("maple rb-mutex rb-rwlock rb-spinlock", way, " ")
 	split("1000 100000 500000", size, " ")
@@ -321,8 +341,8 @@ function readers_tables(	w, s, n, way, size, k, x, base)
 
 function instructions_tables(	t, c, x)
 {
-	print "\nInstructions per store with an external lock after each part of the series, and relative to base"
-	print "(callgrind, tools/testing/radix-tree, -O2); goal 1.01 for each type of store.\n"
+	print "\nInstructions per store with an external lock, after each part of the series; in brackets, relative to"
+	print "base (callgrind, tools/testing/radix-tree, -O2). The goal is at most 1.01 for each type of store.\n"
 	printf "%-16s %8s", "", "stores"
 	for (c = 1; c <= ncommits; c++)
 		printf " %16s", commits[c]
@@ -335,13 +355,13 @@ function instructions_tables(	t, c, x)
 		}
 		printf " %s\n", verdict(x, 1.01)
 	}
-	printf "%-16s %8d", "all of them", all_stores
+	printf "%-16s %8d", "all", all_stores
 	for (c = 1; c <= ncommits; c++)
 		printf " %8.1f (%5.3f)", sum[commits[c]] / all_stores, sum[commits[c]] / sum[commits[1]]
 	print ""
 }
 
-# user_time(), user_ratio(): as ns() and ratio(), for @op and @n of a user
+# user_time(), user_ratio(): like time() and ratio(), for a user; the globals op and n select the rest
 function user_time(user, way,	r, list, k)
 {
 	k = op " " user " " way " " n
@@ -370,7 +390,7 @@ function heading(first, nway, way,	i)
 	print ""
 }
 
-# user_tables(): @ways: the first is what there is today
+# user_tables(): the first of the ways is what the user has today, to which ratios relate
 function user_tables(user, operations, ways,	nop, o, nway, w, nsize, s, all, way, size, k, i, x)
 {
 	nop = split(operations, all, " ")
@@ -395,7 +415,7 @@ function user_tables(user, operations, ways,	nop, o, nway, w, nsize, s, all, way
 			k = user " " way[w] " " n
 			if (!(k in user_index))
 				missing["memory " k]
-			# In the rb-tree, the index is a part of the object.
+			# In the rb-tree, the index is embedded in the object.
 			x = i == 1 ? user_index[k] : i == 2 ? user_entry[k] : user_index[k] + user_entry[k]
 			if (w == 1)
 				first = x
@@ -409,33 +429,34 @@ function user_tables(user, operations, ways,	nop, o, nway, w, nsize, s, all, way
 
 function users()
 {
-	print "\nThe two users who asked for it; UML, native speed, one CPU: what they use today (rb), and maple"
-	print "trees with the internal lock, mas_preallocate() outside of it and mas_store_prealloc() under it."
-	print "ns per operation (walk: per mapping); bytes per mapping; ratio: relative to rb."
-	print "  map, unmap    including the allocation of objects and nodes; an unmap looks up the mapping first"
-	print "  remap         a map over other mappings, which it cuts or removes; also 10 % of the maps"
-	print "  lookup, hit   a random address; a random address in a mapping; without the lock in RCU mode"
-	print "  RCU           readers need no lock, and objects are freed after a grace period"
-	print "  walk          all mappings in order (rb: along the list)"
-	print "  prepare       what map does before it takes the lock; undone again"
-	print "  index         rb_node, list_head, subtree maximum, and objects for free ranges; or maple nodes"
-	print "  object        the rest of struct drm_gpuva and struct vmap_area"
-	print "UML maps its memory in pages of 4 KiB, a kernel in large ones. If a tree is larger than the caches,"
-	print "TLB misses make each node more expensive than in a kernel, and an rb-tree touches more nodes."
-	print "With one CPU, nobody waits for a lock, so RCU mode only shows its cost."
-	print "The maple tree loses on map and unmap in a small tree, all of which is in the caches. They walk twice,"
-	print "to look up and to store, and a store copies a node of 256 bytes; in RCU mode it goes to a new node,"
-	print "and the old one is freed after a grace period. The rb-tree sets a few pointers. It also loses on the"
-	print "walk of a small tree: a function call per mapping, where the list has one load."
+	print "\nThe two users who asked for preallocation: what they use today (rb), and maple trees with the internal"
+	print "lock, with mas_preallocate() before it is taken and mas_store_prealloc() under it. UML, native speed,"
+	print "one CPU. ns per operation (walk: per mapping), bytes per mapping, and ratios to rb."
+	print "  map, unmap  with the allocation of objects and nodes; an unmap looks up the mapping first"
+	print "  remap       a map over other mappings, which it cuts or removes; so are 10% of the maps in map"
+	print "  lookup      look up a random address; in RCU mode, without the lock"
+	print "  hit         the same for a random address in a mapping"
+	print "  walk        visit all mappings in order (rb: along the list)"
+	print "  prepare     the part of map before it takes the lock, and undoing it"
+	print "  RCU         readers take no lock, and objects are freed after a grace period"
+	print "  index       rb: rb_node, list_head, subtree maximum and objects for free ranges; maple tree: nodes"
+	print "  object      the rest of struct drm_gpuva or struct vmap_area"
+	print "UML maps its memory in pages of 4 KiB, a kernel in large ones. In a tree larger than the caches, TLB"
+	print "misses therefore make each node more expensive than in a kernel, and an rb-tree touches more nodes."
+	print "With one CPU, nobody waits for a lock, so the columns of RCU mode show only its cost."
+	print "The maple tree loses on map and unmap in a small tree, which fits into the caches: each walks the tree"
+	print "twice, to look up and to store, and a store copies a node of 256 bytes. In RCU mode, it writes a new"
+	print "node, and the old one is freed after a grace period. An rb-tree only sets a few pointers. The maple"
+	print "tree also loses on the walk of a small tree: one function call per mapping; the list needs one load."
 	print "\nGPU VA manager (today: interval tree and list, one lock)"
 	user_tables("gpu", "map unmap remap lookup hit walk prepare", "rb regular regular,RCU allocation,RCU")
-	print "\nRange allocator, lowest gap that is large enough (today: a tree and a list of the ranges in use, and"
-	print "of the free ones with the subtree maximum; two locks)"
+	print "\nRange allocator, which takes the lowest gap that is large enough (today: a tree and a list of the ranges"
+	print "in use, the same for the free ones with the subtree maximum, and two locks)"
 	user_tables("range", "map unmap lookup hit walk prepare", "rb allocation allocation,RCU")
 	if (held == "")
 		missing["memory of a reservation"]
-	printf "\nA reservation that is pending holds %d bytes (maple tree), and none but the objects (rb).\n", median(held)
-	printf "With kmalloc() a GPU object takes %d bytes (rb), or %d (maple tree, besides the nodes).\n",
+	printf "\nA pending reservation holds %d bytes (maple tree), or nothing but the objects (rb).\n", median(held)
+	printf "With kmalloc(), a GPU object takes %d bytes (rb), or %d and the nodes (maple tree).\n",
 		user_slab["gpu rb 1000"], user_slab["gpu regular 1000"]
 	printf "The allocator has %.2f free ranges per mapping.\n", user_extra["range rb 500000"]
 }
@@ -462,11 +483,11 @@ END {
 		if ("instructions" in have)
 			instructions_tables()
 		if ("size" in have)
-			printf "\nlib/maple_tree.o, x86-64, defconfig, base and series (scripts/bloat-o-meter):\n%s", size
-		printf "\n%d goals have been missed.\n", missed
+			printf "\nSize of lib/maple_tree.o in bytes, base and series (x86-64 defconfig; scripts/bloat-o-meter):\n%s", size
+		printf "\nGoals missed: %d\n", missed
 	}
 	for (k in missing) {
-		print "not measured: " k
+		print "no valid results: " k
 		bad = 1
 	}
 	exit bad

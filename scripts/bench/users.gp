@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-# The two users by number of mappings, from the file `data' of tables.awk, as SVG on stdout.
+# Plots time and memory of the two users against the number of mappings: reads the file `data',
+# which tables.awk has written, and writes SVG to stdout.
 set terminal svg size 1180,600 font 'sans,11' background '#ffffff'
 set multiplot layout 2,5 title 'UML, one CPU: median, minimum and maximum of the rounds'
-# A line goes on over the rows of others.
+# The rows of other lines give NaN; as missing data, they do not break a line.
 set datafile missing NaN
 set logscale xy
 set xrange [500:1000000]
@@ -13,7 +14,7 @@ do for [user in 'gpu range'] {
 	name = user eq 'gpu' ? 'GPU VA: ' : 'ranges: '
 	do for [op in 'map unmap lookup walk index'] {
 		set title name.op.(op eq 'index' ? ', bytes' : ', ns')
-		# One key is enough for a row.
+		# One key per row of plots is enough.
 		if (op eq 'index') { set key bottom left Left reverse samplen 1 font ',9' } else { unset key }
 		plot for [way in 'rb '.maple.' '.maple.',RCU'] data \
 			using 4:(strcol(1) eq user && strcol(2) eq op && strcol(3) eq way ? $5 : NaN):6:7 \

@@ -1,11 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# check.sh [all]: runs the tests of Makefile that have not passed on what there is now, with
-# `all' also those that take too long for every day. The last line is the result; the status
-# is 0 if all have passed. Logs are in build/log/, all else in build/check/.
-#
-# T=NAME: only the test NAME, or those that match it, and what they need. COMMIT=base: that
-# commit instead of series in the kernels, to see what fails there.
+# check.sh [all]: runs the tests of Makefile that have not passed yet on the present sources; `all' adds the slow ones.
+# Prints the result as the last line; exits with 0 if all pass. Logs are in build/log/, all else in build/check/.
+# T=NAME: only the test NAME, or those that match it, and what they need. COMMIT=base: builds the kernels from base
+# instead of series, to see what fails without the series.
 # shellcheck disable=SC2086 # several words in some variables
 set -eu
 . "$(dirname "$0")/../common.sh"
@@ -16,23 +14,22 @@ need_tree
 make_tmp
 mkdir -p "$check/key" "$check/stamp" "$check/time" "$build/log"
 exec 8>"$check/lock"
-flock -n 8 || die "make check runs here already: wait for it"
+flock -n 8 || die "another \`make check' is running here: wait until it ends"
 rm -f "$build/log/result"
 cd "$top"
 
-# key NAME COMMAND...: keeps what COMMAND says in build/check/key/NAME, on which tests depend:
-# the file changes only if that does.
+# key NAME COMMAND...: writes the output of COMMAND to build/check/key/NAME, on which tests depend, if it changes.
 key()
 {
 	key_name=$1; shift
-	"$@" >"$tmp/key" || die "$*: failed"
+	"$@" >"$tmp/key" || die "this failed: $*"
 	cmp -s "$tmp/key" "$check/key/$key_name" || cp "$tmp/key" "$check/key/$key_name"
 }
 
-# What the base is, and what is not as there in COMMIT.
+# of COMMIT [PATH...]: prints the commit of base, and what differs from it in COMMIT.
 of() { git -C "$tree" rev-parse base && git -C "$tree" diff-tree -r base "$@"; }
-code=". :!Documentation :!tools :!MAINTAINERS"	# of the kernel
-user="arch include lib mm scripts tools"
+code=". :!Documentation :!tools :!MAINTAINERS"	# the kernel's
+user="arch include lib mm scripts tools"		# what the suites in user space are built from
 versions() { gcc --version; "$build/sparse/sparse" --version 2>&1 || :; }
 project()
 {
@@ -40,8 +37,7 @@ project()
 	git -C "$tree" for-each-ref
 }
 
-# patches_mk: which patches and programs there are, for Makefile. Patches that change no code
-# of the kernel need not be compiled.
+# patches_mk: lists the patches and programs for Makefile. A patch is compiled only if it changes the kernel's code.
 patches_mk()
 {
 	ranges >"$tmp/ranges"
@@ -72,7 +68,7 @@ key project project
 key versions versions
 patches_mk >"$check/patches.mk"
 
-# The tree of the kernels has maple_stress.c as well.
+# Add maple_stress.c to the tree that the kernels are built from.
 [ "$(git -C "$src" rev-parse HEAD 2>/dev/null)" = "$(git -C "$tree" rev-parse "$commit^0")" ] ||
 	work_tree "$src" "$commit"
 # shellcheck disable=SC2016 # for make
@@ -82,24 +78,29 @@ cmp -s "$stress" "$src/lib/maple_stress.c" || cp "$stress" "$src/lib"
 mk() { make -s -f scripts/check/Makefile CHECK=build/check "$@"; }
 mk "$list" >"$tmp/all"
 grep -xF -e "${T:-.}" "$tmp/all" >"$tmp/names" || grep -e "${T:-.}" "$tmp/all" >"$tmp/names" ||
-	die "no test is named $T. There are: $(xargs <"$tmp/all")"
+	die "no test matches $T. The tests are: $(xargs <"$tmp/all")"
 targets=$(sed 's,^,build/check/stamp/,' "$tmp/names")
 
-# pending: the tests that have not passed, with what they need
+# pending: lists the tests that have not passed, and what they need.
 pending() { mk -n run=pending $targets | sed -n 's/^\([A-Z]*=[^ ]* \)*pending \([^ ]*\) .*/\2/p'; }
-seconds_of() { while read -r name; do say "$name $(cat "$check/time/$name" 2>/dev/null || say '0 0')"; done; }
+seconds_of() { while read -r name; do say "$name $(cat "$check/time/$name" 2>/dev/null || say '? ?')"; done; }
 
 pending | tee "$tmp/todo" | sed "s,.*,$build/log/&.log," | xargs -r -d '\n' rm -f
 seconds_of <"$tmp/todo" >"$check/plan"
 : >"$check/started"
-say "== $(wc -l <"$tmp/todo") tests to run, the others have passed before; by the last run, this takes (minutes):"
-awk -v cpus="$(nproc)" '{ s += $2 } END { printf "%.0f\n", s / cpus / 60 }' "$check/plan"
-mk -k -j"$(nproc)" $targets || say "== Not all tests have passed."
+awk -v cpus="$(nproc)" '{ s += $2; new += $2 == "?" }
+	END { printf "== tests that have not passed yet: %d (never run here: %d); estimate for the others (minutes): %.0f\n",
+		NR, new, s / cpus / 60 }' "$check/plan"
+mk -k -j"$(nproc)" $targets || say "== Some tests have not passed."
 
-# What has not run has not passed, whatever the reason.
+# A test that has not run counts as failed, whatever the reason.
 pending >"$tmp/left"
-sed 's,.*,not ok - &: build/log/&.log; if it is not there: a test that it needs has failed,' "$tmp/left"
-say "The slowest (seconds, and of a CPU):"
+while read -r name; do
+	why="see build/log/$name.log"
+	[ -f "$build/log/$name.log" ] || why="it did not run, since a test that it needs has failed"
+	say "not ok - $name: $why"
+done <"$tmp/left"
+say "The slowest tests (seconds, seconds of CPU time):"
 seconds_of <"$check/started" | sort -k 2nr | sed 5q
 mk skipped
 failed=$(wc -l <"$tmp/left")

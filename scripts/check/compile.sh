@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# compile.sh COMMIT: compiles $OBJECTS of COMMIT, and what the series has changed in lib/ and mm/ up
-# to it, for $ARCH, with $CONFIG and $OPTIONS, as $FLAGS say.
+# compile.sh COMMIT: compiles $OBJECTS of COMMIT, and the files in lib/ and mm/ that differ from base, for $ARCH, with
+# $CONFIG and $OPTIONS, and with $FLAGS for make.
 # shellcheck disable=SC2086 # words
 set -eu
 . "$(dirname "$0")/../common.sh"
 make_tmp
 
-# Two of this script may run at the same time: each takes a work tree of its own.
+# This may run several times at once: each run takes a work tree of its own.
 slot=0
 until
 	slot=$((slot + 1))

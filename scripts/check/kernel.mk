@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # Configures and builds a kernel with the series, and its initramfs: make KERNEL=NAME, in the top
-# directory. It is in build/check/NAME, its source in build/check/tree.
+# directory. The kernel goes to build/check/NAME; the source is build/check/tree.
 
-# User-mode Linux; the same for x86-64, emulated; that with a search for data races, and with
-# PREEMPT_RT; User-mode Linux with modules, and their allocation tags.
+# um: User-mode Linux. x86: the same, for an emulated x86-64 machine. kcsan: x86 with a detector of data
+# races. rt: x86 with PREEMPT_RT. tags: User-mode Linux with modules and their allocation tags.
 configs-um := common stress um kasan
 configs-x86 := common stress x86 kasan
 configs-kcsan := common stress x86 kcsan
@@ -31,10 +31,10 @@ build: config
 		-printf 'file /%f %p 0644 0 0\n' >>$(out)/list)
 	@$(out)/usr/gen_init_cpio $(out)/list >$(out)/initramfs
 
-# The base has no KUnit suite of ours.
+# base does not have our KUnit suite.
 has := $(wildcard build/check/tree/lib/tests/maple_prealloc_kunit.c)
 config:
 	@mkdir -p $(out)
 	@cat $(configs-$(KERNEL):%=$(here)/%.config) | sed '$(if $(has),,/KUNIT/d)' >$(out)/wanted
 	+@$(kmake) KCONFIG_ALLCONFIG=$(out)/wanted allnoconfig
-	@! grep '=[ym]' $(out)/wanted | grep -vxFf $(out)/.config || { echo '$(KERNEL) cannot have these options'; exit 1; }
+	@! grep '=[ym]' $(out)/wanted | grep -vxFf $(out)/.config || { echo '$(KERNEL): these options are missing'; exit 1; }

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-# Puts each fault of mutants/*.diff into lib/maple_tree.c of the series, one at a time. The program in
-# tools/testing/radix-tree that its line `test:' names must fail, and pass without it; each patch to the
-# code has a fault (`patch:'). What has been found is kept in build/mutants, for this state of the
-# series, the fault and the compiler: neither Ctrl-C nor a fault that is not caught loses the others.
+# Puts the faults mutants/*.diff into lib/maple_tree.c of the series, one at a time. The program in
+# tools/testing/radix-tree that the line `test:' of a fault names must fail with it, and pass without it. Each
+# patch that changes the code must have a fault (line `patch:'). Keeps the results in build/mutants until the
+# series, the fault or the compiler changes: neither Ctrl-C nor a fault that is not caught loses the others.
 #
-# T=WORD: only the faults with this in the name of their file.
+# T=WORD: only the faults with WORD in their file names.
 
 M := build/mutants
 F := scripts/check/mutants
@@ -19,8 +19,8 @@ export LC_ALL := C
 .DELETE_ON_ERROR:
 
 mutants: $(M)/patches $(faults:%=$M/%.caught)
-	@$(if $(faults),,echo 'no fault has these words in the name of its file: $T'; exit 1)
-	@echo "ok - mutants: $(words $(faults)) faults, all of them caught: $M/*.caught"
+	@$(if $(faults),,echo 'no fault has this in its file name: $T'; exit 1)
+	@echo "ok - mutants: $(words $(faults)) of $(words $(faults)) caught, see $M/*.caught"
 
 $M/key: FORCE
 	@mkdir -p $M
@@ -38,11 +38,11 @@ $M/built: $M/key
 	@$(MAKE) -s -C $M/tree/tools/testing/radix-tree $(programs) >$M/cc 2>&1 || { cat $M/cc; exit 1; }
 	@touch $@
 
-# The fault `no-fault' is none.
+# no-fault-PROGRAM: PROGRAM passes without a fault.
 $(programs:%=$M/no-fault-%): $M/no-fault-%: $M/built scripts/check/mutant.sh
 	@$(mutant) $* >$@.new || { cat $@.new; exit 1; }
 	@mv $@.new $@
-# FAULT.caught needs what its program needs.
+# FAULT.caught depends on no-fault-PROGRAM of its program.
 $M/needs.mk: $(wildcard $F/*.diff)
 	@mkdir -p $M
 	@grep '^test: ' $^ /dev/null | sed 's,^.*/\(.*\)\.diff:test: \(.*\),$M/\1.caught: $M/no-fault-\2,' >$@

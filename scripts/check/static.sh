@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# static.sh kernel_doc|coccicheck: what programs say that only read the series. They must not say
-# what they do not say of the base.
+# static.sh kernel_doc|coccicheck: runs this check on the files that the series changes, in base and in series. Fails if
+# it gives messages for series that it does not give for base.
 set -eu
 . "$(dirname "$0")/../common.sh"
 src=$build/check/tree
@@ -14,9 +14,8 @@ kernel_doc()
 	sed -n -E 's/^(Warning|Error): ([^ :]+):[0-9]+ /\2: /p' "$tmp/out"
 }
 
-# Not `make coccicheck', which takes a directory: all scripts that can report, on our files
-# without the recorded stores of maple.c, 30000 lines. Only in the kernel is what can be
-# called under a lock worth the minute that it takes to find out.
+# `make coccicheck' only takes a directory: run all semantic patches that have a report mode on our files, without
+# the 30000 lines of recorded stores in maple.c. call_kern.cocci takes a minute: only for the kernel's files.
 coccicheck()
 {
 	sed -i -E '/^[[:space:]]*(STORE|ERASE|SNULL), *[0-9]+, *[0-9]+,$/d' tools/testing/radix-tree/maple.c
@@ -33,7 +32,7 @@ coccicheck()
 	sed -E -e 's/^([^ :]+):[0-9]+:[0-9]+-[0-9]+: /\1: /' -e 's/ lines? [0-9]+.*//' "$tmp/out"
 }
 
-# What it says of the files of the series, but not of those of the base. It leaves out the numbers of lines.
+# Compare the messages, from which the functions have removed the line numbers.
 for commit in base series; do
 	mkdir "$tmp/$commit"
 	git -C "$tree" diff --no-renames --name-only --diff-filter=d base series -- '*.c' '*.h' |
@@ -45,4 +44,4 @@ for commit in base series; do
 	sort -u "$tmp/said" | tee "$tmp/$commit.said"
 done
 comm -13 "$tmp/base.said" "$tmp/series.said" >"$tmp/new"
-[ ! -s "$tmp/new" ] || { say "New:"; cat "$tmp/new"; exit 1; }
+[ ! -s "$tmp/new" ] || { say "New messages:"; cat "$tmp/new"; exit 1; }

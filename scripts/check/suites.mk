@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-# Builds tools/testing/radix-tree and tools/testing/vma of COMMIT in build/check/suites-NAME. all: runs
-# all of the maple tree as well, and keeps nothing.
+# Builds tools/testing/radix-tree and tools/testing/vma of COMMIT in build/check/suites-NAME. all: also runs
+# vma and the suites of the maple tree, then removes the directory.
 
 tree := build/linux-$(VERSION).y
 dir := build/check/suites-$(NAME)
 suites := $(dir)/tools/testing
 
 .PHONY: build all
-# Their Makefiles do not know of all that they include: begin anew.
+# Their Makefiles do not know all dependencies: always build from scratch.
 build:
 	@git -C $(tree) show -s --format=%s $(COMMIT)
 	@rm -rf $(dir)

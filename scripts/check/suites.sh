@@ -1,15 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# suites.sh NAME PROGRAM...: runs programs of tools/testing/radix-tree and tools/testing/vma in
-# build/check/suites-NAME, see suites.mk.
+# suites.sh NAME PROGRAM...: runs programs that suites.mk has built in build/check/suites-NAME/tools/testing.
 set -eu
 . "$(dirname "$0")/../common.sh"
 suites=$build/check/suites-$1/tools/testing; shift
 make_tmp
 
-# known PROGRAM: it has failed for a reason that an unpatched 7.3.4 gives, too, now and then.
-# main: iteration_test() of the XArray reads a freed node, in about one run of five. maple:
-# the readers of run_check_rcu_slowread() were not scheduled in time on a loaded machine.
+# known PROGRAM: succeeds if it failed in a way in which it now and then fails without the series, too.
+# main: in about one run of five, iteration_test() of the XArray reads a freed node. maple: on a
+# loaded machine, the readers of run_check_rcu_slowread() may not be scheduled in time.
 known()
 {
 	case $1 in
@@ -20,8 +19,8 @@ known()
 	esac
 }
 
-# run PROGRAM: an exit status of 0 says little: the suites count what has failed, say so
-# in a line, and go on; only multiorder and ours do not. A sanitizer may only say it, too.
+# run PROGRAM: its exit status is not enough, since the suites, but for multiorder and ours, only print how many
+# tests failed, and go on. Nor do all reports of a sanitizer change the exit status.
 run()
 {
 	d=radix-tree
@@ -31,7 +30,7 @@ run()
 		(cd "$suites/$d" && exec "./$1") >"$tmp/run" 2>&1 || rc=$?
 		cut -c1-300 "$tmp/run"
 		if [ "$rc" -eq 0 ] || ! known "$1"; then break; fi
-		say "*** A known fault of this test on the unpatched kernel, run $try of 5. ***"
+		say "*** This is a known failure, which the unpatched kernel has as well (run $try of 5). ***"
 	done
 	[ "$rc" -eq 0 ] || { say "exit status $rc"; return 1; }
 	! grep -aE 'AddressSanitizer|LeakSanitizer|runtime error:' "$tmp/run" || return 1

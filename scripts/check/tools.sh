@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Tests of make tree, make tree KERNEL=path, make export and make mbox, on small repositories with
-# the files that the series touches. Whatever is in the way, the message says it, and nothing
-# is changed; if nothing is, there is what should be, and nothing else is changed.
+# Tests make tree, make tree KERNEL=path, make export and make mbox on small repositories with the
+# files that the series changes. If something is in the way, a message must say so, and nothing may
+# change; otherwise, the result must be right, and nothing else may change.
 set -eu
 . "$(dirname "$0")/../common.sh"
 need_tree
@@ -13,7 +13,7 @@ unset GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL EMAIL DRAFT
 files=$(git -C "$tree" diff --no-renames --name-only base series)
 project=$tmp/project p=$tmp/project/patches/linux-$version.y failed=
 
-# test_of NAME COMMAND...: COMMAND may be a function; it fails at the first command in it that fails.
+# test_of NAME COMMAND...: runs a test. COMMAND may be a function; it fails when any command in it fails.
 test_of()
 {
 	name=$1; shift
@@ -27,7 +27,7 @@ test_of()
 	failed=1
 }
 
-# The fixtures, in both of which $dir is the kernel tree: a user's, or that of a copy of the project.
+# The fixtures: a user's kernel tree, or a copy of the project. In both, $dir is the kernel tree.
 user() { dir=$tmp/user; rm -rf "$dir"; cp -a "$tmp/kernel" "$dir"; }
 project() { dir=$project/build/linux-$version.y; rm -rf "$project"; cp -a "$tmp/template" "$project"; }
 g() { git -C "$dir" "$@"; }
@@ -39,11 +39,11 @@ make_tree() { "$project/scripts/tree/apply.sh"; }
 make_export() { "$project/scripts/tree/export.sh" "$@"; }
 make_mbox() { mkdir -p "$project/out" && "$project/scripts/post/mbox.sh" "$project/out"; }
 submitter() { g config user.name "$1"; g config user.email "$2"; }
-# patch_changed: as if others had.
+# patch_changed: changes a patch, as if git pull had done it.
 patch_changed() { sed -i 's/^Subject: \[PATCH\] /&Our /' "$p"/1-fixes/0001-*; }
 in_merge() { git switch -q -c b; commit a; git switch -q -; commit b b; git merge --no-commit b; }
 
-# state: all that is in the fixture, but for git's objects.
+# state: prints what is in the fixture, except for git's objects.
 state()
 {
 	(cd "$dir" 2>/dev/null || exit 0
@@ -52,8 +52,8 @@ state()
 	 git for-each-ref 2>&1 || :)
 }
 
-# refused COMMAND SETUP PATTERN...: after SETUP, in $dir, COMMAND fails with a message that has
-# these, and changes nothing.
+# refused COMMAND SETUP PATTERN...: runs SETUP in $dir. Then COMMAND must fail, its message must match
+# all PATTERNs, and nothing may change.
 refused()
 {
 	command=$1 setup=$2; shift 2
@@ -70,7 +70,7 @@ refused()
 	done
 }
 
-# accepted BRANCH: the series is BRANCH of $dir, and nothing else has changed there.
+# accepted BRANCH: make tree KERNEL= must put the series on BRANCH of $dir, and change nothing else there.
 accepted()
 {
 	head=$(g rev-parse HEAD)
@@ -78,7 +78,7 @@ accepted()
 	make_user | grep "switch $1\$"
 	state | grep -v "refs/heads/$1\$" | diff "$tmp/before" -
 	g fsck --no-dangling
-	# The same patches, but for the committer.
+	# Only the committer may differ from our patches.
 	g log --format='%an %ae %aI %B' "$head..$1" >"$tmp/have"
 	git -C "$tree" log --format='%an %ae %aI %B' base..series | diff - "$tmp/have"
 	for f in $files; do
@@ -86,7 +86,7 @@ accepted()
 	done
 }
 
-# With all that could be in the way, and must not be.
+# With everything that could get in the way, but must not.
 configured()
 {
 	user
@@ -116,8 +116,8 @@ shallow()
 	accepted maple-prealloc
 }
 
-# What these two fix is fixed upstream by `maple_tree: fix maple_range_64 crashes in RCU mode'
-# (Dimitris Charisis). They may have to give way to it.
+# `maple_tree: fix maple_range_64 crashes in RCU mode' (Dimitris Charisis) fixes what these two patches fix.
+# If it is merged, they are dropped: the others must apply without them.
 without_replaced()
 {
 	user
@@ -129,7 +129,7 @@ without_replaced()
 	xargs git -C "$dir" am -q <"$tmp/others"
 }
 
-# The parts end with the files that they have in our real tree.
+# Each part must end with the same files as in our real tree.
 same_ends()
 {
 	for b in $(branches); do
@@ -140,7 +140,7 @@ same_ends()
 
 changed() { project; patch_changed; make_tree; same_ends; g log --format=%s base..1-fixes | grep '^Our '; }
 
-# As README has it: a fixup of the last patch of a part, which stays the last.
+# As in README: a fixup of the last patch of a part, which must stay the last.
 rebased()
 {
 	project
@@ -159,7 +159,7 @@ rebased()
 	! make_export --check
 }
 
-# Debian has the kernel of another series only.
+# Debian only has a kernel for which there is another series.
 no_suite()
 {
 	project
@@ -176,8 +176,8 @@ no_suite()
 
 draft() { project; submitter Nobody nobody@nowhere.example; DRAFT=1 make_mbox; }
 
-# What b4 makes of the mails is the series, to the byte, but for the submitter; that the last patch
-# is somebody else's stays. The cover letter has what the part applies to.
+# From the mails, b4 must restore the series byte for byte, except for the submitter. The last patch has
+# another author, and must keep him. The cover letter must say what the part applies to.
 mailed()
 {
 	project
@@ -212,7 +212,7 @@ git init -q -b master "$tmp/kernel"
 identity "$tmp/kernel"
 dir=$tmp/kernel
 commit kernel
-# With what get_maintainer.pl looks for in a kernel tree.
+# With the files by which get_maintainer.pl recognizes a kernel tree.
 mkdir -p "$tmp/template/build"
 (cd "$top" && cp -R scripts patches cover-letter.txt "$tmp/template")
 dir=$tmp/template/build/linux-$version.y
@@ -229,7 +229,7 @@ project
 # shellcheck disable=SC2034 # for the table
 last_file=$(cat "$patches"/*/*.patch | sed -n 's,^--- a/,,p' | awk '!seen[$0]++' | tail -n 1)
 
-# NAME | COMMAND | what is done before | what the message must say
+# NAME | COMMAND | SETUP | PATTERNs
 while IFS='|' read -r name command setup patterns; do
 	eval "set -- $patterns"
 	test_of "$name" refused "$command" "$setup" "$@" </dev/null

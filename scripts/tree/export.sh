@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # Writes branch `series' of build/linux-X.Y.y to the parts in patches/linux-X.Y.y/ and, by
-# area, to lib-maple_tree-changes/, Documentation-core-api/ and testing-radix-tree/. What else
-# is in the directory of a part, its cover letter, stays.
+# area, to lib-maple_tree-changes/, Documentation-core-api/ and testing-radix-tree/. Keeps the
+# cover letter, and anything else but patches, in the directory of a part.
 # --check: only compares.
 set -eu
 . "$(dirname "$0")/../common.sh"
@@ -15,9 +15,9 @@ git="isolated_git -C $tree -c core.abbrev=12"
 ranges >"$tmp/ranges"
 base_name=$($git log -1 --format=%s base)
 [ -z "$($git rev-list --merges base..series)" ] ||
-	die "branch series of build/$name has a merge: a series must be linear (git rebase base)"
+	die "branch series of build/$name has a merge commit: make it linear (git rebase base)"
 
-# No numbers in the subjects: a patch must not change when another is added.
+# No numbers in the subjects: adding a patch must not change the others.
 new=$tmp/new
 mkdir -p "$new/patches"
 cp -R "$patches" "$new/patches"
@@ -26,7 +26,7 @@ while read -r part from to; do
 	$git format-patch -q --zero-commit --no-signature --no-numbered -o "$new/patches/$name/$part" "$from..$to"
 done <"$tmp/ranges"
 
-# What the series adds is there whole, what it changes as a diff.
+# Write a new file in full, and a diff for a file that changes.
 $git diff --no-renames --name-status base series >"$tmp/names"
 while read -r status path; do
 	case $path in
@@ -44,18 +44,18 @@ while read -r status path; do
 done <"$tmp/names"
 
 if [ "${1:-}" = --check ]; then
-	# On another kernel, only positions may differ.
+	# On another base than that of the patches, only line numbers and blob names may differ.
 	set -- -I '^@@ ' -I '^index [0-9a-f]*\.\.'
 	[ "$(cat "$patches.base")" != "$base_name" ] || set --
 	[ -z "$(changes "$tree")" ] || die "build/$name has uncommitted changes: commit them, then run \`make export'"
 	for d in $areas; do
 		(cd "$top" && diff -rq "$@" "$d" "$new/$d") ||
-			die "these differ. If branch series of build/$name is right, run \`make export'; if the patches are, \`make tree'"
+			die "these differ. If branch series of build/$name is right: make export. If the patches are: make tree"
 	done
 	exit
 fi
 
-# What is replaced is kept until the next time.
+# Keep what is replaced until the next export.
 old=build/before-export
 rm -rf "${top:?}/$old"
 mkdir -p "$top/$old/patches"
@@ -64,7 +64,7 @@ for d in $areas "patches/$name.base"; do
 	[ ! -e "$top/$d" ] || mv "$top/$d" "$top/$old/$d"
 	[ ! -e "$new/$d" ] || mv "$new/$d" "$top/$d"
 done
-# Patches and tree agree now: `make tree' has nothing to do.
+# The patches and the tree agree now: `make tree' has nothing to do.
 mark_applied
-say "patches/$name: $(wc -l <"$tree/.git/applied-patches") patches on $base_name. What was there before is in $old."
-[ -z "$(changes "$tree")" ] || say "build/$name has uncommitted changes: they are not in the patches."
+say "Wrote $(wc -l <"$tree/.git/applied-patches") patches on $base_name to patches/$name. The old files are in $old."
+[ -z "$(changes "$tree")" ] || say "build/$name has uncommitted changes, which are not in the patches."
