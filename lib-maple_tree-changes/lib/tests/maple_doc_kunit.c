@@ -118,8 +118,9 @@ static void foo_cancel(struct foo_job *job)
 }
 
 /*
- * In the ioctl.  The caller has checked the range, and set first and last, also those of
- * new, and new.  On failure, foo_prepare() itself cancels the job, which frees new.
+ * In the ioctl.  The caller has checked the range, and has set new, and first and last
+ * of both the job and new.  On failure, foo_prepare() itself cancels the job, which
+ * frees new.
  */
 static int foo_prepare(struct foo *foo, struct foo_job *job)
 {
@@ -289,7 +290,7 @@ static int foo_retire(struct foo *foo, struct foo_va *va)
 	return ret;
 }
 
-/* In process context, after each foo_retire(): misses marks that are set while it runs. */
+/* In process context, after each foo_retire(): it can miss a mark that is set meanwhile. */
 static int foo_reclaim(struct foo *foo)
 {
 	MA_STATE(mas, &foo->mt, 0, 0);
@@ -524,6 +525,32 @@ static void doc_steps(struct kunit *test)
 	expect_vas(test, (struct foo_va[]){ { 50, 99, 2, 30 }, {} });
 }
 
+/* A step that cuts a mapping at both ends, and is backed out once */
+static void doc_steps_remap(struct kunit *test)
+{
+	struct foo *foo = test->priv;
+	struct foo_va *old, *prev, *next;
+
+	MA_STATE(mas, &foo->mt, 20, 29);
+
+	old = new_va(test, 10, 49, 1, 0);
+	prev = new_va(test, 10, 19, 1, 0);
+	next = new_va(test, 30, 49, 1, 20);
+	KUNIT_ASSERT_EQ(test, foo_store(foo, old), 0);
+	KUNIT_ASSERT_EQ(test, mas_reserve(&mas, GFP_KERNEL), 0);
+	mas_lock(&mas);
+	foo_step(foo, old, prev);
+	foo_step(foo, old, old);
+	KUNIT_EXPECT_PTR_EQ(test, mtree_load(&foo->mt, 40), old);
+	foo_step(foo, old, prev);
+	kfree_rcu(old, rcu);
+	KUNIT_EXPECT_EQ(test, mas_store_prealloc(&mas, NULL), 0);
+	foo_step(foo, next, next);
+	mas_unlock(&mas);
+	mas_destroy(&mas);
+	expect_vas(test, (struct foo_va[]){ { 10, 19, 1, 0 }, { 30, 49, 1, 20 }, {} });
+}
+
 static void doc_retire(struct kunit *test)
 {
 	struct foo *foo = test->priv;
@@ -669,6 +696,7 @@ static struct kunit_case doc_cases[] = {
 	KUNIT_CASE(doc_merge),
 	KUNIT_CASE(doc_cancel),
 	KUNIT_CASE(doc_steps),
+	KUNIT_CASE(doc_steps_remap),
 	KUNIT_CASE(doc_retire),
 	KUNIT_CASE(doc_alloc),
 	KUNIT_CASE(doc_external),

@@ -651,8 +651,13 @@ static int irq_store_prealloc(struct ma_state *mas, unsigned long value)
 
 static int irq_mas_store(struct ma_state *mas, unsigned long value)
 {
+	MA_STATE(mark, mas->tree, 50, 50);
+
 	mas_store(mas, xa_mk_value(value));
-	return mas_is_err(mas) ? xa_err(mas->node) : 0;
+	if (mas_is_err(mas))
+		return xa_err(mas->node);
+	/* In place of an entry, in exactly its range: needs no nodes, and gives none back. */
+	return store_prealloc(&mark, XA_ZERO_ENTRY);
 }
 
 static int irq_reserve(struct ma_state *mas, unsigned long value)
