@@ -122,15 +122,12 @@ static void *work(void *nr)
 	return NULL;
 }
 
-static void run_threads(struct kunit *test, unsigned long at)
+/* At the bottom, or at the top, of the address space */
+static void run_threads(struct kunit *test, unsigned int flags, unsigned long at)
 {
-	const struct tree_kind *kind = test->param_value;
 	pthread_t threads[THREADS];
 
-	if (!(kind->flags & MT_FLAGS_ALLOC_RANGE))
-		kunit_skip(test, "does not track gaps");
-
-	mt_init_flags(&mt, kind->flags);
+	mt_init_flags(&mt, flags);
 	base = at;
 	busy = 0;
 	for (long i = 0; i < THREADS; i++)
@@ -142,21 +139,14 @@ static void run_threads(struct kunit *test, unsigned long at)
 	KUNIT_EXPECT_EQ(test, nodes_allocated(), 0);
 }
 
-static void alloc_low(struct kunit *test)
+static void threads(struct kunit *test)
 {
-	run_threads(test, 0);
+	for (int i = 0; i < 4; i++)
+		run_threads(test, MT_FLAGS_ALLOC_RANGE | (i & 1 ? MT_FLAGS_USE_RCU : 0),
+			    i & 2 ? -SPACE : 0);
 }
 
-static void alloc_high(struct kunit *test)
-{
-	run_threads(test, -SPACE);
-}
-
-static struct kunit_case cases[] = {
-	TREE_CASE(alloc_low),
-	TREE_CASE(alloc_high),
-	{}
-};
+static struct kunit_case cases[] = { KUNIT_CASE(threads), {} };
 
 static struct kunit_suite suite = { .name = "maple_alloc", .test_cases = cases };
 

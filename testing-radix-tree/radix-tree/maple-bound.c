@@ -122,14 +122,10 @@ static void takes_most_up_to_promised_height(struct kunit *test)
 
 static void takes_most_two_levels_taller(struct kunit *test)
 {
-	for (int h = MAPLE_PREALLOC_HEIGHT + 1; h < MAPLE_HEIGHT_MAX; h++)
+	for (int h = MAPLE_PREALLOC_HEIGHT + 1; h < MAPLE_HEIGHT_MAX; h++) {
 		KUNIT_EXPECT_EQ(test, store_most(h - 2, h), h * 3);
-}
-
-static void fails_three_levels_taller(struct kunit *test)
-{
-	for (int h = MAPLE_PREALLOC_HEIGHT + 1; h < MAPLE_HEIGHT_MAX; h++)
 		KUNIT_EXPECT_EQ(test, store_most(h - 3, h), -ENOMEM);
+	}
 }
 
 /* Of all types of stores, one asks for that many nodes, and none for more. */
@@ -271,12 +267,11 @@ static void leave(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
-	TREE_CASE(takes_most_up_to_promised_height),
-	TREE_CASE(takes_most_two_levels_taller),
-	TREE_CASE(fails_three_levels_taller),
-	TREE_CASE(asks_for_most),
-	TREE_CASE(has_fewest_entries),
-	TREE_CASE(search),
+	RCU_CASE(takes_most_up_to_promised_height),
+	RCU_CASE(takes_most_two_levels_taller),
+	RCU_CASE(asks_for_most),
+	RCU_CASE(has_fewest_entries),
+	RCU_CASE(search),
 	{}
 };
 

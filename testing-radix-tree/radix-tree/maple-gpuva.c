@@ -3,35 +3,22 @@
  * A GPU VA manager, as VM_BIND wants it: the example of the documentation, which is
  * included here, with threads and against a model.
  *
- * The ioctl that submits a job may allocate, but does not know what the job will
- * find in the VM, as other jobs are still queued.  When the job runs, a dma-fence
- * depends on it, and it must not allocate.  One reservation is enough for each
- * operation, whatever it finds:
- *
- *	mapped		|     A     |  B  |    C    |     D     |
- *
- *	1. store new	|  A  |            new            |  D  |
- *	2. store prev	|prev |            new            |  D  |
- *	3. store next	|prev |            new            |next |
- *
- * Only the first store may need nodes.  After it, what is left over of A and D has
- * slots of its own, but still the old entries.  The other two replace these in
- * exactly their ranges.  That takes no nodes, as long as the lock is held.
+ * The ioctl may allocate, but does not know what the job will find, as other jobs are
+ * still queued.  When the job runs, a dma-fence depends on it, and it must not allocate.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include "maple-kunit.h"
+#include "maple-harness.h"
 #include "../../../lib/tests/maple_doc_kunit.c"
 
 #define SMALL_PAGES	1024UL
 #define LARGE_PAGES	131072UL
 #define SUBMITTERS	3
-#define MAX_OPS		8	/* of a job */
 
-struct bind_job {
-	unsigned int submitted;	/* after this many jobs had run */
-	int nr;
-	struct foo_job ops[MAX_OPS];
+/* Map or unmap.  An ioctl can submit many of these. */
+struct bind {
+	struct foo_job job;
+	unsigned int submitted;	/* after this many others had run */
 };
 
 static struct vm {
@@ -42,64 +29,45 @@ static struct vm {
 	int queue[2];		/* a pipe, which limits how many jobs are pending */
 	unsigned int run;	/* jobs */
 	unsigned int late, cancelled, unmap, cut, merge;	/* none may stay 0 */
-} vms[2];
+} vms[3];
 static int nr_vms;
-
-static void cancel_job(struct bind_job *job)
-{
-	for (int i = 0; i < job->nr; i++)
-		foo_cancel(&job->ops[i]);
-	free(job);
-}
 
 /*
  * Submission: in any thread, may sleep and fail
  */
-static void random_request(struct foo_job *op, struct vm *vm, struct rnd *r)
+static void random_request(struct foo_job *job, struct vm *vm, struct rnd *r)
 {
 	unsigned long nr = 1 + rnd_below(r, rnd_below(r, 50) ? 16 : 512);
 	unsigned long first = rnd_below(r, vm->nr_pages);
 	unsigned long object = rnd_below(r, 4);
 
-	op->first = vm->base + first;
-	op->last = op->first + min(nr, vm->nr_pages - first) - 1;
+	job->first = vm->base + first;
+	job->last = job->first + min(nr, vm->nr_pages - first) - 1;
 	if (!object)
 		return;		/* unmap */
 
-	op->new = kzalloc_obj(*op->new);
-	op->new->first = op->first;
-	op->new->last = op->last;
+	job->new = kzalloc_obj(*job->new);
+	job->new->first = job->first;
+	job->new->last = job->last;
 	/* Let many continue each other. */
-	op->new->object = object;
-	op->new->offset = first + rnd_below(r, 2);
+	job->new->object = object;
+	job->new->offset = first + rnd_below(r, 2);
 }
 
-static int prepare_op(struct foo_job *op, struct vm *vm, struct rnd *r)
+static struct bind *prepare(struct vm *vm, struct rnd *r)
 {
+	struct bind *bind = calloc(1, sizeof(*bind));
 	bool oom = !rnd_below(r, 200);
-	int ret;
 
-	random_request(op, vm, r);
+	bind->submitted = uatomic_read(&vm->run);
+	random_request(&bind->job, vm, r);
 	refuse_memory(oom);
-	ret = foo_prepare(&vm->foo, op);
+	CHECK(foo_prepare(&vm->foo, &bind->job) == (oom ? -ENOMEM : 0));
 	refuse_memory(false);
-	CHECK(ret == (oom ? -ENOMEM : 0));
-	return ret;
-}
-
-static struct bind_job *prepare_job(struct vm *vm, struct rnd *r)
-{
-	struct bind_job *job = calloc(1, sizeof(*job));
-	int nr = 1 + rnd_below(r, MAX_OPS);
-
-	job->submitted = uatomic_read(&vm->run);
-	for (; job->nr < nr; job->nr++) {
-		if (prepare_op(&job->ops[job->nr], vm, r)) {
-			cancel_job(job);
-			return NULL;
-		}
-	}
-	return job;
+	if (!oom)
+		return bind;
+	free(bind);
+	return NULL;
 }
 
 static void *submit(void *nr)
@@ -109,10 +77,10 @@ static void *submit(void *nr)
 	rcu_register_thread();
 	for (unsigned long i = 0; i < rounds / SUBMITTERS; i++) {
 		struct vm *vm = &vms[rnd_below(&r, nr_vms)];
-		struct bind_job *job = prepare_job(vm, &r);
+		struct bind *bind = prepare(vm, &r);
 
-		if (job)
-			CHECK(write(vm->queue[1], &job, sizeof(job)) > 0);
+		if (bind)
+			CHECK(write(vm->queue[1], &bind, sizeof(bind)) > 0);
 	}
 	CHECK(!lockdep_splats);
 	rcu_unregister_thread();
@@ -147,44 +115,37 @@ static void check_pages(struct vm *vm, unsigned long first, unsigned long last)
 }
 
 /* Of a small VM, everything is checked each time. */
-static void run_op(struct vm *vm, struct foo_job *op)
+static void run(struct vm *vm, struct foo_job *job)
 {
-	unsigned long first = op->first - vm->base, last = op->last - vm->base;
-	struct foo_va *new = op->new;
+	unsigned long first = job->first - vm->base, last = job->last - vm->base;
+	struct foo_va *new = job->new;
 
+	snprintf(context, sizeof(context), "VM at %lx, job %u", vm->base, vm->run);
 	for (unsigned long i = first; i <= last; i++)
 		vm->pages[i] = page_at(new, vm->base + i);
-	CHECK(!foo_run(op));
-	vm->unmap += !new && !list_empty(&op->dead);
-	vm->cut += !op->prev && !op->next;
-	vm->merge += new && (new->first < op->first || new->last > op->last);
-	foo_finish(op);
+	CHECK(!foo_run(job));
+	vm->unmap += !new && !list_empty(&job->dead);
+	vm->cut += !job->prev && !job->next;
+	vm->merge += new && (new->first < job->first || new->last > job->last);
+	foo_finish(job);
 	check_pages(vm, first - min(first, SMALL_PAGES), min(last + SMALL_PAGES, vm->nr_pages - 1));
-}
-
-static void run_job(struct vm *vm, struct bind_job *job)
-{
-	snprintf(context, sizeof(context), "VM at %lx, job %u", vm->base, vm->run);
-	vm->late += job->submitted < vm->run;
-	for (int i = 0; i < job->nr; i++)
-		run_op(vm, &job->ops[i]);
 	uatomic_inc(&vm->run);
-	free(job);
 }
 
 static void *execute(void *data)
 {
 	struct rnd r = rnd_seed(seed);
 	struct vm *vm = data;
-	struct bind_job *job;
+	struct bind *bind;
 
 	rcu_register_thread();
-	while (read(vm->queue[0], &job, sizeof(job)) > 0) {
+	for (; read(vm->queue[0], &bind, sizeof(bind)) > 0; free(bind)) {
+		vm->late += bind->submitted < vm->run;
 		if (rnd_below(&r, 10)) {
-			run_job(vm, job);
+			run(vm, &bind->job);
 		} else {
 			/* Cancelled while it was queued */
-			cancel_job(job);
+			foo_cancel(&bind->job);
 			vm->cancelled++;
 		}
 	}
@@ -217,10 +178,14 @@ static void close_vm(struct kunit *test, struct vm *vm)
 	KUNIT_EXPECT_TRUE(test, vm->late && vm->cancelled && vm->unmap && vm->cut && vm->merge);
 }
 
-static void run_vms(struct kunit *test)
+/* Small ones are at both ends of the address space, and more is checked in them. */
+static void vm_bind(struct kunit *test)
 {
 	pthread_t threads[SUBMITTERS];
 
+	open_vm(test, 0, SMALL_PAGES);
+	open_vm(test, -SMALL_PAGES, SMALL_PAGES);
+	open_vm(test, -LARGE_PAGES, LARGE_PAGES);
 	for (long i = 0; i < SUBMITTERS; i++)
 		CHECK(!pthread_create(&threads[i], NULL, submit, (void *)i));
 	for (int i = 0; i < SUBMITTERS; i++)
@@ -231,28 +196,11 @@ static void run_vms(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nodes_allocated(), 0);
 }
 
-static void low_and_high_vm(struct kunit *test)
-{
-	open_vm(test, 0, SMALL_PAGES);
-	open_vm(test, -SMALL_PAGES, SMALL_PAGES);
-	run_vms(test);
-}
-
-static void large_vm(struct kunit *test)
-{
-	open_vm(test, -LARGE_PAGES, LARGE_PAGES);
-	run_vms(test);
-}
-
-static struct kunit_case cases[] = {
-	TREE_CASE(low_and_high_vm),
-	TREE_CASE(large_vm),
-	{}
-};
+static struct kunit_case cases[] = { TREE_CASE(vm_bind), {} };
 
 static struct kunit_suite suite = { .name = "maple_gpuva", .test_cases = cases };
 
 int main(int argc, char **argv)
 {
-	return run_suite(argc, argv, &suite, 3000);
+	return run_suite(argc, argv, &suite, 6000);
 }

@@ -13,8 +13,6 @@
 
 #include "generated/autoconf.h"	/* first: the size of a node depends on it */
 
-#include <ctype.h>
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +20,7 @@
 #include <unistd.h>
 #include <pthread.h>
 #include <urcu/uatomic.h>
+#include <linux/list.h>
 #include <linux/spinlock.h>
 #include <kunit/test.h>
 
@@ -124,35 +123,32 @@ static inline void tree_kind_desc(const struct tree_kind *kind, char *desc)
 
 KUNIT_ARRAY_PARAM(tree_kinds, tree_kinds, tree_kind_desc);
 
-/* A test that runs with each kind of tree: test->param_value is a struct tree_kind. */
-#define TREE_CASE(name)	KUNIT_CASE_PARAM(name, tree_kinds_gen_params)
-
-/* xorshift64: a seed gives the same numbers everywhere; one for each thread */
-struct rnd {
-	u64 state;
+/* In RCU mode, a store takes the most nodes, and readers need no lock. */
+static const struct tree_kind rcu_kinds[] = {
+	{ "regular", MT_FLAGS_USE_RCU },
+	{ "allocation", MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU },
 };
 
-static inline u64 rnd(struct rnd *r)
-{
-	r->state ^= r->state << 13;
-	r->state ^= r->state >> 7;
-	r->state ^= r->state << 17;
-	return r->state;
-}
+KUNIT_ARRAY_PARAM(rcu_kinds, rcu_kinds, tree_kind_desc);
+
+/* A test that runs with each kind of tree: test->param_value is a struct tree_kind. */
+#define TREE_CASE(name)	KUNIT_CASE_PARAM(name, tree_kinds_gen_params)
+#define RCU_CASE(name)	KUNIT_CASE_PARAM(name, rcu_kinds_gen_params)
+
+/* POSIX defines the numbers: a seed gives the same everywhere.  One for each thread. */
+struct rnd {
+	unsigned short x[3];
+};
 
 /* A random number in [0, n) */
 static inline unsigned long rnd_below(struct rnd *r, unsigned long n)
 {
-	return rnd(r) % n;
+	return erand48(r->x) * n;
 }
 
 static inline struct rnd rnd_seed(unsigned long seed)
 {
-	struct rnd r = { .state = seed * 0x9e3779b97f4a7c15ULL + 1 };
-
-	for (int i = 0; i < 8; i++)
-		rnd(&r);
-	return r;
+	return (struct rnd){ { 0x330e, seed, seed >> 16 } };
 }
 
 static inline void *value(unsigned long v)
@@ -160,32 +156,22 @@ static inline void *value(unsigned long v)
 	return xa_mk_value(v & (LONG_MAX >> 1));
 }
 
-/* Returns false unless @arg is a number and nothing else. */
-static inline bool parse_number(const char *arg, unsigned long *number)
-{
-	char *end;
-
-	errno = 0;
-	*number = strtoul(arg, &end, 0);
-	return isdigit((unsigned char)arg[0]) && !*end && !errno;
-}
-
 static inline int run_suite(int argc, char **argv, struct kunit_suite *suite,
 			    unsigned long default_rounds)
 {
-	bool valid = true;
+	char *end = "";
 	int opt, ret;
 
 	rounds = default_rounds;
-	while ((opt = getopt(argc, argv, "n:s:")) != -1) {
+	while (!*end && (opt = getopt(argc, argv, "n:s:")) != -1) {
 		if (opt == 'n')
-			valid &= parse_number(optarg, &rounds) && rounds;
+			rounds = strtoul(optarg, &end, 0);
 		else if (opt == 's')
-			valid &= parse_number(optarg, &seed);
+			seed = strtoul(optarg, &end, 0);
 		else
-			valid = false;
+			end = "?";
 	}
-	if (!valid || argc > optind + 1) {
+	if (*end || !rounds || argc > optind + 1) {
 		fprintf(stderr, "usage: %s [-n ROUNDS] [-s SEED] [PATTERN]\n"
 			"ROUNDS: %lu by default; PATTERN: for the names of tests\n",
 			argv[0], default_rounds);
@@ -198,5 +184,70 @@ static inline int run_suite(int argc, char **argv, struct kunit_suite *suite,
 	rcu_unregister_thread();
 	return ret;
 }
+
+/*
+ * For KUnit suites of the maple tree, lib/tests/maple_*_kunit.c: what these have to know
+ * of where they run
+ */
+struct mutex {
+	pthread_mutex_t lock;
+};
+
+#define mutex_init(mutex)	pthread_mutex_init(&(mutex)->lock, NULL)
+#define mutex_lock(mutex)	pthread_mutex_lock(&(mutex)->lock)
+#define mutex_unlock(mutex)	pthread_mutex_unlock(&(mutex)->lock)
+
+#undef kfree_rcu		/* that is for nodes only */
+#define kfree_rcu(obj, head)	free_later(obj, offsetof(typeof((obj)[0]), head))
+#define cond_resched()		do { } while (0)
+#define CAN_REFUSE	true
+
+static inline void free_later(void *obj, size_t offset)
+{
+	synchronize_rcu();
+	kfree(obj);
+}
+
+static inline void refuse_memory(bool refuse)
+{
+	kmem_cache_refuse = refuse;
+}
+
+/* Otherwise, allocations that must not sleep always fail. */
+static inline void allow_memory(void)
+{
+	kmem_cache_refuse = false;
+	kmem_cache_set_non_kernel(maple_node_cache, 100);
+}
+
+static inline void wait_for_rcu(void)
+{
+	rcu_barrier();
+}
+
+/* How often lockdep_assert() was not met */
+static inline unsigned long complaints(void)
+{
+	return lockdep_splats;
+}
+
+static inline void expect_lock_assertion(struct kunit *test, struct ma_state *mas)
+{
+	if (mt_external_lock(mas->tree))
+		kunit_skip(test, "needs lockdep");
+
+	KUNIT_EXPECT_EQ(test, mas_store_prealloc(mas, NULL), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, lockdep_splats, 1);
+	lockdep_splats = 0;
+}
+
+static inline void expect_no_nodes(struct kunit *test)
+{
+	rcu_barrier();
+	KUNIT_EXPECT_EQ(test, nodes_allocated(), 0);
+}
+
+/* main() runs them. */
+#define kunit_test_suites(suite)	static_assert(sizeof(*(suite)))
 
 #endif /* _MAPLE_HARNESS_H */

@@ -2,7 +2,7 @@
 /*
  * The KUnit suites of maple tree preallocation in user space
  */
-#include "maple-kunit.h"
+#include "maple-harness.h"
 #include "../../../lib/tests/maple_prealloc_kunit.c"
 #include "../../../lib/tests/maple_doc_kunit.c"
 

@@ -15,11 +15,89 @@ static void after_load(void);
 #define rcu_dereference_check(p, cond)	\
 	({ typeof(p) __p = rcu_dereference(p); (void)sizeof(cond); after_load(); __p; })
 
-#include "maple-model.h"
+#include "maple-harness.h"
 
 /* Parts are so small that they share nodes, and that the height often changes. */
 #define THREADS		6
 #define PART		64UL
+
+/* A model of a maple tree: a sorted array of the entries that it should have */
+struct range {
+	unsigned long index, last;
+	void *entry;
+};
+
+struct model {
+	struct range *range;
+	unsigned long nr, max;
+};
+
+/* The first range that ends at or after @index */
+static unsigned long model_find(const struct model *m, unsigned long index)
+{
+	unsigned long lo = 0, hi = m->nr;
+
+	while (lo < hi) {
+		unsigned long mid = (lo + hi) / 2;
+
+		if (m->range[mid].last < index)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static void model_store(struct model *m, unsigned long index, unsigned long last,
+			       void *entry)
+{
+	unsigned long lo = model_find(m, index), hi = lo, n = 0;
+	const struct range *range = m->range;
+	struct range new[3];
+
+	while (hi < m->nr && range[hi].index <= last)
+		hi++;
+	if (lo < hi && range[lo].index < index)
+		new[n++] = (struct range){ range[lo].index, index - 1, range[lo].entry };
+	if (entry)
+		new[n++] = (struct range){ index, last, entry };
+	if (lo < hi && range[hi - 1].last > last)
+		new[n++] = (struct range){ last + 1, range[hi - 1].last, range[hi - 1].entry };
+
+	if (m->nr + n >= m->max) {
+		m->max = (m->nr + n + 1) * 2;
+		m->range = realloc(m->range, m->max * sizeof(*m->range));
+	}
+	memmove(m->range + lo + n, m->range + hi, (m->nr - hi) * sizeof(*m->range));
+	memcpy(m->range + lo, new, n * sizeof(*new));
+	m->nr += n - (hi - lo);
+}
+
+static void model_free(struct model *m)
+{
+	free(m->range);
+	memset(m, 0, sizeof(*m));
+}
+
+/* Check that the tree is valid, and has exactly the entries of the model. */
+static void check_tree(struct maple_tree *mt, const struct model *m)
+{
+	const struct range *range = m->range;
+	void *entry;
+
+	MA_STATE(mas, mt, 0, 0);
+
+	mtree_lock(mt);
+	mt_validate(mt);
+	mas_for_each(&mas, entry, ULONG_MAX) {
+		CHECK(range < m->range + m->nr && entry == range->entry);
+		CHECK(mas.index == range->index && mas.last == range->last);
+		range++;
+	}
+	mtree_unlock(mt);
+	CHECK(range == m->range + m->nr);
+	CHECK(m->nr || mtree_empty(mt));
+}
 
 /* A thread, and the part of the tree that nobody else changes */
 struct worker {
@@ -386,8 +464,7 @@ static const struct tree_kind reserve_kinds[] = {
 
 KUNIT_ARRAY_PARAM(reserve_kinds, reserve_kinds, tree_kind_desc);
 
-/* The external lock: memory can be allocated under a mutex. */
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;	/* the external lock */
 
 static void lock(struct maple_tree *mt)
 {
@@ -470,23 +547,17 @@ static void remap(struct worker *w)
 	mtree_unlock(w->mt);
 }
 
-/* All indexes are mapped all the time, for readers without the lock in RCU mode. */
+/* All indexes are mapped all the time, for readers without the lock. */
 static void look_up(struct worker *w)
 {
 	MA_STATE(mas, w->mt, 0, 0);
 
-	if (mt_in_rcu(w->mt))
-		rcu_read_lock();
-	else
-		mtree_lock(w->mt);
+	rcu_read_lock();
 	for (int i = 0; i < 8; i++) {
 		mas_set(&mas, rnd_below(&w->r, PART));
 		CHECK(mas_walk(&mas));
 	}
-	if (mt_in_rcu(w->mt))
-		rcu_read_unlock();
-	else
-		mtree_unlock(w->mt);
+	rcu_read_unlock();
 }
 
 static void remap_or_look_up(struct worker *w)
@@ -601,7 +672,7 @@ static struct kunit_case cases[] = {
 	TREE_CASE(changes), TREE_CASE(threads), TREE_CASE(iteration),
 	KUNIT_CASE_PARAM(reservation, reserve_kinds_gen_params),
 	KUNIT_CASE_PARAM(reservation_threads, reserve_kinds_gen_params),
-	TREE_CASE(readers), {}
+	RCU_CASE(readers), {}
 };
 
 static struct kunit_suite suite = { .name = "maple_random", .test_cases = cases };

@@ -405,6 +405,8 @@ static void foo_destroy_external(struct foo *foo)
 /* [destroy end] */
 
 /* What follows are tests. */
+static struct foo foo;
+
 static struct foo_va *new_va(struct kunit *test, unsigned long first, unsigned long last,
 			     unsigned long object, unsigned long offset)
 {
@@ -421,10 +423,9 @@ static struct foo_va *new_va(struct kunit *test, unsigned long first, unsigned l
 /* The tree holds these mappings, up to one with no object, and no others. */
 static void expect_vas(struct kunit *test, const struct foo_va *want)
 {
-	struct foo *foo = test->priv;
 	struct foo_va *va;
 
-	MA_STATE(mas, &foo->mt, 0, 0);
+	MA_STATE(mas, &foo.mt, 0, 0);
 
 	rcu_read_lock();
 	mas_for_each(&mas, va, ULONG_MAX) {
@@ -447,7 +448,7 @@ static void submit_and_run(struct kunit *test, unsigned long first, unsigned lon
 
 	if (object)
 		job.new = new_va(test, first, last, object, offset);
-	KUNIT_ASSERT_EQ(test, foo_prepare(test->priv, &job), 0);
+	KUNIT_ASSERT_EQ(test, foo_prepare(&foo, &job), 0);
 	KUNIT_EXPECT_EQ(test, foo_run(&job), 0);
 	foo_finish(&job);
 }
@@ -490,11 +491,11 @@ static void doc_cancel(struct kunit *test)
 {
 	struct foo_job job = { .new = new_va(test, 0, 99, 1, 0) };
 
-	KUNIT_ASSERT_EQ(test, foo_prepare(test->priv, &job), 0);
+	KUNIT_ASSERT_EQ(test, foo_prepare(&foo, &job), 0);
 	foo_cancel(&job);
 	job.new = new_va(test, 0, 99, 1, 0);
 	refuse_memory(CAN_REFUSE);
-	KUNIT_EXPECT_EQ(test, foo_prepare(test->priv, &job), CAN_REFUSE ? -ENOMEM : 0);
+	KUNIT_EXPECT_EQ(test, foo_prepare(&foo, &job), CAN_REFUSE ? -ENOMEM : 0);
 	refuse_memory(false);
 	if (!CAN_REFUSE)
 		foo_cancel(&job);
@@ -503,21 +504,20 @@ static void doc_cancel(struct kunit *test)
 /* Steps that unmap one mapping and cut another, and then the store for all of them */
 static void doc_steps(struct kunit *test)
 {
-	struct foo *foo = test->priv;
 	struct foo_va *a, *b, *next;
 
-	MA_STATE(mas, &foo->mt, 10, 49);
+	MA_STATE(mas, &foo.mt, 10, 49);
 
 	a = new_va(test, 10, 19, 1, 0);
 	b = new_va(test, 20, 99, 2, 0);
 	next = new_va(test, 50, 99, 2, 30);
-	KUNIT_ASSERT_EQ(test, foo_store(foo, a), 0);
-	KUNIT_ASSERT_EQ(test, foo_store(foo, b), 0);
+	KUNIT_ASSERT_EQ(test, foo_store(&foo, a), 0);
+	KUNIT_ASSERT_EQ(test, foo_store(&foo, b), 0);
 	KUNIT_ASSERT_EQ(test, mas_reserve(&mas, GFP_KERNEL), 0);
 	mas_lock(&mas);
-	foo_step(foo, a, XA_ZERO_ENTRY);
+	foo_step(&foo, a, XA_ZERO_ENTRY);
 	kfree_rcu(a, rcu);
-	foo_step(foo, b, next);
+	foo_step(&foo, b, next);
 	kfree_rcu(b, rcu);
 	KUNIT_EXPECT_EQ(test, mas_store_prealloc(&mas, NULL), 0);
 	mas_unlock(&mas);
@@ -528,24 +528,23 @@ static void doc_steps(struct kunit *test)
 /* A step that cuts a mapping at both ends, and is backed out once */
 static void doc_steps_remap(struct kunit *test)
 {
-	struct foo *foo = test->priv;
 	struct foo_va *old, *prev, *next;
 
-	MA_STATE(mas, &foo->mt, 20, 29);
+	MA_STATE(mas, &foo.mt, 20, 29);
 
 	old = new_va(test, 10, 49, 1, 0);
 	prev = new_va(test, 10, 19, 1, 0);
 	next = new_va(test, 30, 49, 1, 20);
-	KUNIT_ASSERT_EQ(test, foo_store(foo, old), 0);
+	KUNIT_ASSERT_EQ(test, foo_store(&foo, old), 0);
 	KUNIT_ASSERT_EQ(test, mas_reserve(&mas, GFP_KERNEL), 0);
 	mas_lock(&mas);
-	foo_step(foo, old, prev);
-	foo_step(foo, old, old);
-	KUNIT_EXPECT_PTR_EQ(test, mtree_load(&foo->mt, 40), old);
-	foo_step(foo, old, prev);
+	foo_step(&foo, old, prev);
+	foo_step(&foo, old, old);
+	KUNIT_EXPECT_PTR_EQ(test, mtree_load(&foo.mt, 40), old);
+	foo_step(&foo, old, prev);
 	kfree_rcu(old, rcu);
 	KUNIT_EXPECT_EQ(test, mas_store_prealloc(&mas, NULL), 0);
-	foo_step(foo, next, next);
+	foo_step(&foo, next, next);
 	mas_unlock(&mas);
 	mas_destroy(&mas);
 	expect_vas(test, (struct foo_va[]){ { 10, 19, 1, 0 }, { 30, 49, 1, 20 }, {} });
@@ -553,29 +552,27 @@ static void doc_steps_remap(struct kunit *test)
 
 static void doc_retire(struct kunit *test)
 {
-	struct foo *foo = test->priv;
 	struct foo_va *va = new_va(test, 10, 19, 1, 0);
 
-	KUNIT_ASSERT_EQ(test, foo_store(foo, va), 0);
-	KUNIT_ASSERT_EQ(test, foo_store(foo, new_va(test, 20, 29, 2, 0)), 0);
-	KUNIT_EXPECT_EQ(test, foo_retire(foo, va), 0);
-	KUNIT_EXPECT_EQ(test, foo_retire(foo, va), -ENOENT);
+	KUNIT_ASSERT_EQ(test, foo_store(&foo, va), 0);
+	KUNIT_ASSERT_EQ(test, foo_store(&foo, new_va(test, 20, 29, 2, 0)), 0);
+	KUNIT_EXPECT_EQ(test, foo_retire(&foo, va), 0);
+	KUNIT_EXPECT_EQ(test, foo_retire(&foo, va), -ENOENT);
 	kfree_rcu(va, rcu);
-	KUNIT_EXPECT_PTR_EQ(test, mtree_load(&foo->mt, 10), NULL);
-	KUNIT_EXPECT_EQ(test, mtree_insert(&foo->mt, 10, foo, GFP_KERNEL), -EEXIST);
-	KUNIT_EXPECT_EQ(test, foo_reclaim(foo), 0);
+	KUNIT_EXPECT_PTR_EQ(test, mtree_load(&foo.mt, 10), NULL);
+	KUNIT_EXPECT_EQ(test, mtree_insert(&foo.mt, 10, &foo, GFP_KERNEL), -EEXIST);
+	KUNIT_EXPECT_EQ(test, foo_reclaim(&foo), 0);
 	expect_vas(test, (struct foo_va[]){ { 20, 29, 2, 0 }, {} });
 }
 
 static void doc_alloc(struct kunit *test)
 {
-	struct foo *foo = test->priv;
 	struct foo_va *a = new_va(test, 0, 0, 1, 0), *b = new_va(test, 0, 0, 2, 0);
 	struct foo_va none;
 
-	KUNIT_EXPECT_EQ(test, foo_alloc(foo, a, 100, 64), 0);
-	KUNIT_EXPECT_EQ(test, foo_alloc(foo, b, 464, 512), 0);
-	KUNIT_EXPECT_EQ(test, foo_alloc(foo, &none, 100, 512), -EBUSY);
+	KUNIT_EXPECT_EQ(test, foo_alloc(&foo, a, 100, 64), 0);
+	KUNIT_EXPECT_EQ(test, foo_alloc(&foo, b, 464, 512), 0);
+	KUNIT_EXPECT_EQ(test, foo_alloc(&foo, &none, 100, 512), -EBUSY);
 	expect_vas(test, (struct foo_va[]){ { 1024, 1123, 1, 0 }, { 1536, 1999, 2, 0 }, {} });
 }
 
@@ -587,20 +584,19 @@ static int program(struct foo_va *va)
 static void doc_external(struct kunit *test)
 {
 	struct foo_va refused = {}, *a = new_va(test, 0, 9, 1, 0), *b = new_va(test, 10, 19, 2, 0);
-	struct foo *foo = test->priv;
 	struct ma_state mas;
 
-	foo_init_external(foo);
-	foo->program = program;
+	foo_init_external(&foo);
+	foo.program = program;
 	KUNIT_ASSERT_EQ(test, foo_reserve(&mas), 0);
-	KUNIT_EXPECT_EQ(test, foo_store_external(foo, a), 0);
-	KUNIT_EXPECT_EQ(test, foo_store_external(foo, &refused), -EBUSY);
-	KUNIT_EXPECT_EQ(test, foo_store_later(foo, &mas, b), 0);
-	mutex_lock(&foo->lock);
+	KUNIT_EXPECT_EQ(test, foo_store_external(&foo, a), 0);
+	KUNIT_EXPECT_EQ(test, foo_store_external(&foo, &refused), -EBUSY);
+	KUNIT_EXPECT_EQ(test, foo_store_later(&foo, &mas, b), 0);
+	mutex_lock(&foo.lock);
 	expect_vas(test, (struct foo_va[]){ { 0, 9, 1, 0 }, { 10, 19, 2, 0 }, {} });
-	mutex_unlock(&foo->lock);
-	foo_destroy_external(foo);
-	foo_init(foo);
+	mutex_unlock(&foo.lock);
+	foo_destroy_external(&foo);
+	foo_init(&foo);
 }
 
 #ifdef __KERNEL__
@@ -653,40 +649,32 @@ static void doc_interrupt(struct kunit *test)
 {
 	static struct interrupt i = { .va = { 5, 2000 } };
 	static struct lock_class_key irq_lock;
-	struct foo *foo = test->priv;
 
 	if (IS_ENABLED(CONFIG_PREEMPT_RT))
 		kunit_skip(test, "the lock cannot be taken there with PREEMPT_RT");
 
-	KUNIT_ASSERT_EQ(test, foo_arm(foo, &i.mas), 0);
+	KUNIT_ASSERT_EQ(test, foo_arm(&foo, &i.mas), 0);
 	/* For lockdep, the trees of this file would all have the same lock. */
-	lockdep_set_class(&foo->mt.ma_lock, &irq_lock);
+	lockdep_set_class(&foo.mt.ma_lock, &irq_lock);
 	hrtimer_setup(&i.timer, interrupt_comes, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
 	hrtimer_start(&i.timer, us_to_ktime(100), HRTIMER_MODE_REL);
 	while (hrtimer_active(&i.timer))
 		msleep(20);
-	KUNIT_EXPECT_PTR_EQ(test, mtree_load(&foo->mt, 1000), &i.va);
-	foo_disarm(foo, &i.mas);
-	foo_init(foo);
+	KUNIT_EXPECT_PTR_EQ(test, mtree_load(&foo.mt, 1000), &i.va);
+	foo_disarm(&foo, &i.mas);
+	foo_init(&foo);
 }
 #endif
 
 static int doc_init(struct kunit *test)
 {
-	struct foo *foo = kunit_kzalloc(test, sizeof(*foo), GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(test, foo);
-	foo_init(foo);
-	test->priv = foo;
+	foo_init(&foo);
 	return 0;
 }
 
 static void doc_exit(struct kunit *test)
 {
-	if (!test->priv)
-		return;
-
-	foo_destroy(test->priv);
+	foo_destroy(&foo);
 	expect_no_nodes(test);
 }
 

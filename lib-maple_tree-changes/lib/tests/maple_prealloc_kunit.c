@@ -49,14 +49,14 @@ static void expect_lock_assertion(struct kunit *test, struct ma_state *mas)
 }
 #endif
 
-struct prealloc {
+static struct prealloc {
 	struct maple_tree mt;
 	struct maple_tree expected;
 	struct ma_state mas;		/* of @mt */
 	struct mutex mutex;		/* the external lock of @mt */
 	bool reserve;			/* by mas_reserve() */
 	unsigned long complaints;	/* before the test */
-};
+} p;
 
 static const struct prealloc_kind {
 	const char *name;
@@ -77,6 +77,10 @@ static const struct prealloc_kind {
 	{ "allocation", MT_FLAGS_LOCK_EXTERN | MT_FLAGS_ALLOC_RANGE },
 	{ "regular, RCU", MT_FLAGS_LOCK_EXTERN | MT_FLAGS_USE_RCU },
 	{ "allocation, RCU", MT_FLAGS_LOCK_EXTERN | MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU },
+}, job_kinds[] = {
+	/* No external lock: a mutex must not be taken where a fence is signalled. */
+	{ "regular", 0 },
+	{ "mas_reserve(), allocation, RCU", MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU, true },
 };
 
 static void kind_desc(const struct prealloc_kind *kind, char *desc)
@@ -86,6 +90,7 @@ static void kind_desc(const struct prealloc_kind *kind, char *desc)
 
 KUNIT_ARRAY_PARAM(any, any_kinds, kind_desc);
 KUNIT_ARRAY_PARAM(exact, exact_kinds, kind_desc);
+KUNIT_ARRAY_PARAM(job, job_kinds, kind_desc);
 
 static void *entry(unsigned long v)
 {
@@ -94,43 +99,36 @@ static void *entry(unsigned long v)
 
 static void lock(struct kunit *test)
 {
-	struct prealloc *p = test->priv;
-
-	if (mt_external_lock(&p->mt))
-		mutex_lock(&p->mutex);
+	if (mt_external_lock(&p.mt))
+		mutex_lock(&p.mutex);
 	else
-		mtree_lock(&p->mt);
+		mtree_lock(&p.mt);
 }
 
 static void unlock(struct kunit *test)
 {
-	struct prealloc *p = test->priv;
-
-	if (mt_external_lock(&p->mt))
-		mutex_unlock(&p->mutex);
+	if (mt_external_lock(&p.mt))
+		mutex_unlock(&p.mutex);
 	else
-		mtree_unlock(&p->mt);
+		mtree_unlock(&p.mt);
 }
 
 static void expected_store(struct kunit *test, unsigned long index, unsigned long last, void *value)
 {
-	struct prealloc *p = test->priv;
-
-	KUNIT_EXPECT_EQ(test, mtree_store_range(&p->expected, index, last, value, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, mtree_store_range(&p.expected, index, last, value, GFP_KERNEL), 0);
 }
 
 /* The tree is valid, and holds what it should. */
 static void expect_tree(struct kunit *test)
 {
-	struct prealloc *p = test->priv;
 	void *have, *want;
 
-	MA_STATE(want_mas, &p->expected, 0, 0);
-	MA_STATE(mas, &p->mt, 0, 0);
+	MA_STATE(want_mas, &p.expected, 0, 0);
+	MA_STATE(mas, &p.mt, 0, 0);
 
 	lock(test);
 #ifdef CONFIG_DEBUG_MAPLE_TREE
-	mt_validate(&p->mt);
+	mt_validate(&p.mt);
 #endif
 	rcu_read_lock();
 	do {
@@ -147,10 +145,9 @@ static void expect_tree(struct kunit *test)
 /* Others change the tree. */
 static void other_store(struct kunit *test, unsigned long index, unsigned long last, void *value)
 {
-	struct prealloc *p = test->priv;
 	int ret;
 
-	MA_STATE(mas, &p->mt, index, last);
+	MA_STATE(mas, &p.mt, index, last);
 
 	lock(test);
 	ret = mas_store_gfp(&mas, value, GFP_KERNEL);
@@ -174,17 +171,16 @@ static void grow(struct kunit *test, unsigned long n)
 
 static void erase_all(struct kunit *test, unsigned long n)
 {
-	struct prealloc *p = test->priv;
 	unsigned long index = 0;
 
 	grow(test, n);
-	while (mt_find(&p->mt, &index, ULONG_MAX)) {
-		MA_STATE(mas, &p->mt, index - 1, index - 1);
+	while (mt_find(&p.mt, &index, ULONG_MAX)) {
+		MA_STATE(mas, &p.mt, index - 1, index - 1);
 
 		lock(test);
 		mas_erase(&mas);
 		unlock(test);
-		mtree_erase(&p->expected, index - 1);
+		mtree_erase(&p.expected, index - 1);
 		cond_resched();
 	}
 }
@@ -209,12 +205,10 @@ static void leave_root(struct kunit *test, unsigned long n)
 
 static void destroy(struct kunit *test)
 {
-	struct prealloc *p = test->priv;
-
 	lock(test);
-	__mt_destroy(&p->mt);
+	__mt_destroy(&p.mt);
 	unlock(test);
-	mtree_destroy(&p->expected);
+	mtree_destroy(&p.expected);
 }
 
 /* The nodes of the old tree are freed. */
@@ -228,20 +222,17 @@ static void rebuild(struct kunit *test, unsigned long n)
 
 static int reserve(struct kunit *test, struct ma_state *mas, gfp_t gfp)
 {
-	struct prealloc *p = test->priv;
-
-	return p->reserve ? mas_reserve(mas, gfp) : mas_preallocate(mas, NULL, gfp);
+	return p.reserve ? mas_reserve(mas, gfp) : mas_preallocate(mas, NULL, gfp);
 }
 
 /* The lock is held, and nothing is allocated. */
 static int store(struct kunit *test, void *value)
 {
-	struct prealloc *p = test->priv;
 	int ret;
 
 	lock(test);
 	refuse_memory(true);
-	ret = mas_store_prealloc(&p->mas, value);
+	ret = mas_store_prealloc(&p.mas, value);
 	refuse_memory(false);
 	unlock(test);
 	return ret;
@@ -250,8 +241,7 @@ static int store(struct kunit *test, void *value)
 /* It is stored, and nothing else has changed. */
 static void expect_stored(struct kunit *test, void *value)
 {
-	struct prealloc *p = test->priv;
-	unsigned long index = p->mas.index, last = p->mas.last;
+	unsigned long index = p.mas.index, last = p.mas.last;
 
 	KUNIT_EXPECT_EQ_MSG(test, store(test, value), 0, "[%lx, %lx]", index, last);
 	expected_store(test, index, last, value);
@@ -261,23 +251,20 @@ static void expect_stored(struct kunit *test, void *value)
 /* It fails, the tree and the range are what they were, and the state is reset. */
 static void expect_failed(struct kunit *test, void *value, int error)
 {
-	struct prealloc *p = test->priv;
-	unsigned long index = p->mas.index, last = p->mas.last;
+	unsigned long index = p.mas.index, last = p.mas.last;
 
 	KUNIT_EXPECT_EQ(test, store(test, value), error);
-	KUNIT_EXPECT_EQ(test, p->mas.index, index);
-	KUNIT_EXPECT_EQ(test, p->mas.last, last);
-	KUNIT_EXPECT_TRUE(test, p->mas.status == ma_start);
+	KUNIT_EXPECT_EQ(test, p.mas.index, index);
+	KUNIT_EXPECT_EQ(test, p.mas.last, last);
+	KUNIT_EXPECT_TRUE(test, p.mas.status == ma_start);
 	expect_tree(test);
 }
 
 /* A store over so many entries needs nodes. */
 static void set_large_store(struct kunit *test)
 {
-	struct prealloc *p = test->priv;
-
 	grow(test, 1000);
-	mas_set_range(&p->mas, 1234, 41234);
+	mas_set_range(&p.mas, 1234, 41234);
 }
 
 /* One reservation is enough for one store, whatever others do in between. */
@@ -287,13 +274,12 @@ static void holds(struct kunit *test)
 		grow, erase_all, empty, fill, leave_root, rebuild,
 	};
 	static const unsigned long counts[] = { 0, 1, 50, 3000 };
-	struct prealloc *p = test->priv;
 
 	for (int i = 0; i < ARRAY_SIZE(changes) * ARRAY_SIZE(counts); i++) {
 		destroy(test);
-		KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
+		KUNIT_EXPECT_EQ(test, reserve(test, &p.mas, GFP_KERNEL), 0);
 		changes[i / ARRAY_SIZE(counts)](test, counts[i % ARRAY_SIZE(counts)]);
-		mas_set_range(&p->mas, 1234, 41234);
+		mas_set_range(&p.mas, 1234, 41234);
 		expect_stored(test, entry(i));
 	}
 }
@@ -312,14 +298,13 @@ static void holds_for_any_store(struct kunit *test)
 		{ 0, ULONG_MAX, 0x1001 }, { 0, ULONG_MAX, 0 },
 	};
 	static const unsigned long counts[] = { 0, 1, 200 };
-	struct prealloc *p = test->priv;
 
 	for (int i = 0; i < ARRAY_SIZE(stores) * ARRAY_SIZE(counts); i++) {
 		destroy(test);
-		KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
+		KUNIT_EXPECT_EQ(test, reserve(test, &p.mas, GFP_KERNEL), 0);
 		grow(test, counts[i / ARRAY_SIZE(stores)]);
-		p->mas.index = stores[i % ARRAY_SIZE(stores)].index;
-		p->mas.last = stores[i % ARRAY_SIZE(stores)].last;
+		p.mas.index = stores[i % ARRAY_SIZE(stores)].index;
+		p.mas.last = stores[i % ARRAY_SIZE(stores)].last;
 		expect_stored(test, (void *)stores[i % ARRAY_SIZE(stores)].entry);
 	}
 }
@@ -355,22 +340,21 @@ static void holds_for_any_state(struct kunit *test)
 	static void (*const moves[])(struct ma_state *mas) = {
 		at_walk, at_end, at_gap, at_error,
 	};
-	struct prealloc *p = test->priv;
-	int nr = p->mt.ma_flags & MT_FLAGS_ALLOC_RANGE ? ARRAY_SIZE(moves) : 2;
+	int nr = p.mt.ma_flags & MT_FLAGS_ALLOC_RANGE ? ARRAY_SIZE(moves) : 2;
 
 	/* Reserved before the move, and after it */
 	for (int i = 0; i < 2 * nr; i++) {
 		grow(test, 50);
-		KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
+		KUNIT_EXPECT_EQ(test, reserve(test, &p.mas, GFP_KERNEL), 0);
 		lock(test);
-		moves[i / 2](&p->mas);
+		moves[i / 2](&p.mas);
 		unlock(test);
 		rebuild(test, 500);
 		if (i % 2)
-			KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
+			KUNIT_EXPECT_EQ(test, reserve(test, &p.mas, GFP_KERNEL), 0);
 		/* Not by mas_set_range(), which would reset it */
-		p->mas.index = 1234;
-		p->mas.last = 41234;
+		p.mas.index = 1234;
+		p.mas.last = 41234;
 		expect_stored(test, entry(i));
 	}
 }
@@ -378,34 +362,30 @@ static void holds_for_any_state(struct kunit *test)
 /* On success, the state is at the entry. */
 static void state_is_at_entry(struct kunit *test)
 {
-	struct prealloc *p = test->priv;
-
 	set_large_store(test);
 	other_store(test, 41235, 41300, entry(2));
-	KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, reserve(test, &p.mas, GFP_KERNEL), 0);
 	lock(test);
-	KUNIT_EXPECT_EQ(test, mas_store_prealloc(&p->mas, entry(1)), 0);
-	KUNIT_EXPECT_EQ(test, p->mas.index, 1234);
-	KUNIT_EXPECT_EQ(test, p->mas.last, 41234);
-	KUNIT_EXPECT_PTR_EQ(test, mas_next(&p->mas, ULONG_MAX), entry(2));
+	KUNIT_EXPECT_EQ(test, mas_store_prealloc(&p.mas, entry(1)), 0);
+	KUNIT_EXPECT_EQ(test, p.mas.index, 1234);
+	KUNIT_EXPECT_EQ(test, p.mas.last, 41234);
+	KUNIT_EXPECT_PTR_EQ(test, mas_next(&p.mas, ULONG_MAX), entry(2));
 	unlock(test);
 }
 
 /* The range of a NULL is widened over the NULLs beside it, but not by an error. */
 static void null_is_widened(struct kunit *test)
 {
-	struct prealloc *p = test->priv;
-
 	for (int i = 0; i < 5; i++)
 		other_store(test, i * 10, i * 10 + (i == 2 ? 9 : 5), entry(i));
-	mas_set_range(&p->mas, 20, 29);
+	mas_set_range(&p.mas, 20, 29);
 	/* Without RCU mode, this takes no node. */
-	if (p->mt.ma_flags & MT_FLAGS_USE_RCU)
+	if (p.mt.ma_flags & MT_FLAGS_USE_RCU)
 		expect_failed(test, NULL, -ENOMEM);
-	KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, reserve(test, &p.mas, GFP_KERNEL), 0);
 	expect_stored(test, NULL);
-	KUNIT_EXPECT_EQ(test, p->mas.index, 16);
-	KUNIT_EXPECT_EQ(test, p->mas.last, 29);
+	KUNIT_EXPECT_EQ(test, p.mas.index, 16);
+	KUNIT_EXPECT_EQ(test, p.mas.last, 29);
 }
 
 /*
@@ -417,52 +397,44 @@ static void null_is_widened(struct kunit *test)
  */
 static void mapping_is_split(struct kunit *test)
 {
-	struct prealloc *p = test->priv;
-
-	KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, reserve(test, &p.mas, GFP_KERNEL), 0);
 	grow(test, 3000);
 	other_store(test, 10000, 10099, entry(1));
-	mas_set_range(&p->mas, 10020, 10029);
+	mas_set_range(&p.mas, 10020, 10029);
 	expect_stored(test, entry(2));
-	mas_set_range(&p->mas, 10000, 10019);
+	mas_set_range(&p.mas, 10000, 10019);
 	expect_stored(test, entry(3));
-	mas_set_range(&p->mas, 10030, 10099);
+	mas_set_range(&p.mas, 10030, 10099);
 	expect_stored(test, entry(4));
 }
 
 /* Replacing an entry over exactly its range needs no nodes, even if it is the only one. */
 static void exact_fit_needs_no_nodes(struct kunit *test)
 {
-	struct prealloc *p = test->priv;
-
 	fill(test, 1);
-	mas_set_range(&p->mas, 0, ULONG_MAX);
+	mas_set_range(&p.mas, 0, ULONG_MAX);
 	expect_stored(test, entry(2));
 }
 
 /* Without nodes: -ENOMEM, and it can be tried again. */
 static void store_without_nodes_fails(struct kunit *test)
 {
-	struct prealloc *p = test->priv;
-
 	set_large_store(test);
 	expect_failed(test, entry(1), -ENOMEM);
-	KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, reserve(test, &p.mas, GFP_KERNEL), 0);
 	expect_stored(test, entry(1));
 }
 
 /* With an index above last: -EINVAL, and the nodes stay. */
 static void inverted_range_fails(struct kunit *test)
 {
-	struct prealloc *p = test->priv;
-
-	KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, reserve(test, &p.mas, GFP_KERNEL), 0);
 	grow(test, 1000);
 	lock(test);
-	at_walk(&p->mas);
+	at_walk(&p.mas);
 	unlock(test);
-	p->mas.index = 20;
-	p->mas.last = 10;
+	p.mas.index = 20;
+	p.mas.last = 10;
 	expect_failed(test, entry(1), -EINVAL);
 	set_large_store(test);
 	expect_stored(test, entry(1));
@@ -471,15 +443,13 @@ static void inverted_range_fails(struct kunit *test)
 /* The store gives the remaining nodes back, except after mas_reserve(). */
 static void remaining_nodes(struct kunit *test)
 {
-	struct prealloc *p = test->priv;
-
 	set_large_store(test);
 	/* The last call decides. */
-	KUNIT_EXPECT_EQ(test, mas_reserve(&p->mas, GFP_KERNEL), 0);
-	KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, mas_reserve(&p.mas, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, reserve(test, &p.mas, GFP_KERNEL), 0);
 	expect_stored(test, entry(1));
 	set_large_store(test);
-	if (p->reserve)
+	if (p.reserve)
 		expect_stored(test, entry(2));
 	else
 		expect_failed(test, entry(2), -ENOMEM);
@@ -488,28 +458,27 @@ static void remaining_nodes(struct kunit *test)
 /* mas_store() uses the nodes, too, until there are too few, and then changes nothing. */
 static void mas_store_until_enomem(struct kunit *test)
 {
-	struct prealloc *p = test->priv;
 	unsigned long index = 0;
 
-	KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, reserve(test, &p.mas, GFP_KERNEL), 0);
 	for (int failures = 0; index < GROWN && failures < 3; index += 10) {
-		mas_set_range(&p->mas, index, index + 5);
+		mas_set_range(&p.mas, index, index + 5);
 		lock(test);
 		refuse_memory(true);
-		mas_store(&p->mas, entry(index));
+		mas_store(&p.mas, entry(index));
 		refuse_memory(false);
 		unlock(test);
-		if (!mas_is_err(&p->mas)) {
+		if (!mas_is_err(&p.mas)) {
 			expected_store(test, index, index + 5, entry(index));
 			continue;
 		}
 
 		failures++;
-		KUNIT_EXPECT_EQ(test, xa_err(p->mas.node), -ENOMEM);
-		KUNIT_EXPECT_EQ(test, p->mas.index, index);
-		KUNIT_EXPECT_EQ(test, p->mas.last, index + 5);
+		KUNIT_EXPECT_EQ(test, xa_err(p.mas.node), -ENOMEM);
+		KUNIT_EXPECT_EQ(test, p.mas.index, index);
+		KUNIT_EXPECT_EQ(test, p.mas.last, index + 5);
 		expect_tree(test);
-		KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
+		KUNIT_EXPECT_EQ(test, reserve(test, &p.mas, GFP_KERNEL), 0);
 	}
 	KUNIT_EXPECT_GT(test, index, 200);
 	KUNIT_EXPECT_LE(test, index, GROWN - 10);
@@ -519,19 +488,17 @@ static void mas_store_until_enomem(struct kunit *test)
 /* Reserving again tops up: nothing is allocated for what is there, nor lost if it fails. */
 static void reserving_again_tops_up(struct kunit *test)
 {
-	struct prealloc *p = test->priv;
-
-	set_large_store(test);
-	KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
+	mas_set_range(&p.mas, 10, 20);
+	KUNIT_EXPECT_EQ(test, reserve(test, &p.mas, GFP_KERNEL), 0);
 	refuse_memory(true);
-	KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_NOWAIT), 0);
+	KUNIT_EXPECT_EQ(test, reserve(test, &p.mas, GFP_NOWAIT), 0);
 	refuse_memory(false);
 	lock(test);
-	mas_store(&p->mas, entry(2));
+	mas_store(&p.mas, entry(2));
 	unlock(test);
-	expected_store(test, 1234, 41234, entry(2));
+	expected_store(test, 10, 20, entry(2));
 	refuse_memory(CAN_REFUSE);
-	KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_NOWAIT), CAN_REFUSE ? -ENOMEM : 0);
+	KUNIT_EXPECT_EQ(test, reserve(test, &p.mas, GFP_NOWAIT), CAN_REFUSE ? -ENOMEM : 0);
 	refuse_memory(false);
 	set_large_store(test);
 	expect_stored(test, entry(1));
@@ -540,20 +507,18 @@ static void reserving_again_tops_up(struct kunit *test)
 /* mas_destroy() drops the nodes, and so do mas_store_gfp() and mas_erase(). */
 static void nodes_are_dropped(struct kunit *test)
 {
-	struct prealloc *p = test->priv;
-
 	for (int i = 0; i < 4; i++) {
-		KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
-		mas_set(&p->mas, GROWN + 1);
+		KUNIT_EXPECT_EQ(test, reserve(test, &p.mas, GFP_KERNEL), 0);
+		mas_set(&p.mas, GROWN + 1);
 		if (i == 0)
-			mas_destroy(&p->mas);
+			mas_destroy(&p.mas);
 		lock(test);
 		if (i == 1)
-			mas_destroy(&p->mas);
+			mas_destroy(&p.mas);
 		else if (i == 2)
-			KUNIT_EXPECT_EQ(test, mas_store_gfp(&p->mas, NULL, GFP_KERNEL), 0);
+			KUNIT_EXPECT_EQ(test, mas_store_gfp(&p.mas, NULL, GFP_KERNEL), 0);
 		else if (i == 3)
-			mas_erase(&p->mas);
+			mas_erase(&p.mas);
 		unlock(test);
 		set_large_store(test);
 		expect_failed(test, entry(1), -ENOMEM);
@@ -563,17 +528,15 @@ static void nodes_are_dropped(struct kunit *test)
 /* After mas_destroy(), mas_store() allocates again, and returns what was there. */
 static void mas_store_allocates_again(struct kunit *test)
 {
-	struct prealloc *p = test->priv;
-
 	set_large_store(test);
 	other_store(test, 1234, 1234, entry(2));
-	KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
-	mas_destroy(&p->mas);
+	KUNIT_EXPECT_EQ(test, reserve(test, &p.mas, GFP_KERNEL), 0);
+	mas_destroy(&p.mas);
 	lock(test);
 	allow_memory();
-	KUNIT_EXPECT_PTR_EQ(test, mas_store(&p->mas, entry(1)), entry(2));
+	KUNIT_EXPECT_PTR_EQ(test, mas_store(&p.mas, entry(1)), entry(2));
 	unlock(test);
-	KUNIT_EXPECT_FALSE(test, mas_is_err(&p->mas));
+	KUNIT_EXPECT_FALSE(test, mas_is_err(&p.mas));
 	expected_store(test, 1234, 41234, entry(1));
 	expect_tree(test);
 }
@@ -581,11 +544,9 @@ static void mas_store_allocates_again(struct kunit *test)
 /* mas_reserve() does not need to know the tree. */
 static void tree_is_set_later(struct kunit *test)
 {
-	struct prealloc *p = test->priv;
-
-	p->mas.tree = NULL;
-	KUNIT_EXPECT_EQ(test, mas_reserve(&p->mas, GFP_KERNEL), 0);
-	p->mas.tree = &p->mt;
+	p.mas.tree = NULL;
+	KUNIT_EXPECT_EQ(test, mas_reserve(&p.mas, GFP_KERNEL), 0);
+	p.mas.tree = &p.mt;
 	set_large_store(test);
 	expect_stored(test, entry(1));
 }
@@ -593,25 +554,22 @@ static void tree_is_set_later(struct kunit *test)
 /* The lock has to be held for the store, and lockdep says so. */
 static void lock_is_asserted(struct kunit *test)
 {
-	struct prealloc *p = test->priv;
-
 	set_large_store(test);
-	expect_lock_assertion(test, &p->mas);
+	expect_lock_assertion(test, &p.mas);
 	expect_tree(test);
 }
 
 /* The rest is for an external lock, held from mas_preallocate() to the store. */
 static void exact_store(struct kunit *test, void *value)
 {
-	struct prealloc *p = test->priv;
-	unsigned long index = p->mas.index, last = p->mas.last;
+	unsigned long index = p.mas.index, last = p.mas.last;
 
 	lock(test);
 	/* The second time, it allocates nothing. */
 	for (int i = 0; i < 2; i++)
-		KUNIT_EXPECT_EQ(test, mas_preallocate(&p->mas, value, GFP_KERNEL), 0);
+		KUNIT_EXPECT_EQ(test, mas_preallocate(&p.mas, value, GFP_KERNEL), 0);
 	refuse_memory(true);
-	KUNIT_EXPECT_EQ_MSG(test, mas_store_prealloc(&p->mas, value), 0, "[%lx, %lx]", index, last);
+	KUNIT_EXPECT_EQ_MSG(test, mas_store_prealloc(&p.mas, value), 0, "[%lx, %lx]", index, last);
 	refuse_memory(false);
 	unlock(test);
 	expected_store(test, index, last, value);
@@ -620,18 +578,16 @@ static void exact_store(struct kunit *test, void *value)
 /* mas_preallocate() allocates what the store needs: any store into any tree. */
 static void exact_holds(struct kunit *test)
 {
-	struct prealloc *p = test->priv;
-
 	for (unsigned long i = 0; i < 3000; i++) {
 		unsigned long index = i * 7919 % GROWN;
 
-		mas_set_range(&p->mas, index, index + i % 6 + (i % 50 ? 0 : i));
+		mas_set_range(&p.mas, index, index + i % 6 + (i % 50 ? 0 : i));
 		exact_store(test, i % 3 ? entry(i) : NULL);
 		if (i % 500 == 499)
 			expect_tree(test);
 		cond_resched();
 	}
-	mas_set_range(&p->mas, 0, ULONG_MAX);
+	mas_set_range(&p.mas, 0, ULONG_MAX);
 	exact_store(test, NULL);
 	expect_tree(test);
 }
@@ -639,13 +595,11 @@ static void exact_holds(struct kunit *test)
 /* It does not matter that mas_reserve() was called before, or mas_destroy() after that. */
 static void exact_after_reserve(struct kunit *test)
 {
-	struct prealloc *p = test->priv;
-
 	for (int i = 0; i < 2; i++) {
 		set_large_store(test);
-		KUNIT_EXPECT_EQ(test, mas_reserve(&p->mas, GFP_KERNEL), 0);
+		KUNIT_EXPECT_EQ(test, mas_reserve(&p.mas, GFP_KERNEL), 0);
 		if (i)
-			mas_destroy(&p->mas);
+			mas_destroy(&p.mas);
 		exact_store(test, entry(1));
 		set_large_store(test);
 		expect_failed(test, entry(2), -ENOMEM);
@@ -655,18 +609,17 @@ static void exact_after_reserve(struct kunit *test)
 /* The store is made where mas_preallocate() has found its place: it does not walk. */
 static void exact_does_not_walk(struct kunit *test)
 {
-	struct prealloc *p = test->priv;
 	void *root;
 
 	grow(test, 1000);
 	other_store(test, 20, 30, entry(1));
-	mas_set_range(&p->mas, 20, 30);
+	mas_set_range(&p.mas, 20, 30);
 	lock(test);
-	KUNIT_EXPECT_EQ(test, mas_preallocate(&p->mas, entry(2), GFP_KERNEL), 0);
-	root = rcu_dereference_protected(p->mt.ma_root, true);
-	rcu_assign_pointer(p->mt.ma_root, NULL);
-	KUNIT_EXPECT_EQ(test, mas_store_prealloc(&p->mas, entry(2)), 0);
-	rcu_assign_pointer(p->mt.ma_root, root);
+	KUNIT_EXPECT_EQ(test, mas_preallocate(&p.mas, entry(2), GFP_KERNEL), 0);
+	root = rcu_dereference_protected(p.mt.ma_root, true);
+	rcu_assign_pointer(p.mt.ma_root, NULL);
+	KUNIT_EXPECT_EQ(test, mas_store_prealloc(&p.mas, entry(2)), 0);
+	rcu_assign_pointer(p.mt.ma_root, root);
 	unlock(test);
 	expected_store(test, 20, 30, entry(2));
 	expect_tree(test);
@@ -690,20 +643,19 @@ static void exact_walks_again(struct kunit *test)
 	static void (*const moves[])(struct ma_state *mas) = {
 		mas_pause, at_walk, move_next, move_and_mas_store,
 	};
-	struct prealloc *p = test->priv;
 
 	for (int i = 0; i < 8 * ARRAY_SIZE(moves); i++) {
 		unsigned long index = 1234 + i * 100, last = index + (i & 1) * 1000;
 		void *value = i & 2 ? entry(i) : NULL;
 
 		grow(test, i & 4 ? 1000 : 3);
-		mas_set_range(&p->mas, index, last);
+		mas_set_range(&p.mas, index, last);
 		lock(test);
-		KUNIT_EXPECT_EQ(test, mas_preallocate(&p->mas, value, GFP_KERNEL), 0);
-		moves[i / 8](&p->mas);
-		p->mas.index = index;
-		p->mas.last = last;
-		KUNIT_EXPECT_EQ(test, mas_store_prealloc(&p->mas, value), 0);
+		KUNIT_EXPECT_EQ(test, mas_preallocate(&p.mas, value, GFP_KERNEL), 0);
+		moves[i / 8](&p.mas);
+		p.mas.index = index;
+		p.mas.last = last;
+		KUNIT_EXPECT_EQ(test, mas_store_prealloc(&p.mas, value), 0);
 		unlock(test);
 		expected_store(test, index, last, value);
 		expect_tree(test);
@@ -713,23 +665,21 @@ static void exact_walks_again(struct kunit *test)
 /* Without nodes -ENOMEM, with an inverted range -EINVAL, wherever the state is. */
 static void exact_errors(struct kunit *test)
 {
-	struct prealloc *p = test->priv;
-
 	grow(test, 1000);
 	lock(test);
 	for (int i = 0; i < 2; i++) {
-		at_walk(&p->mas);
-		p->mas.index = 1234;
-		p->mas.last = 41234;
-		KUNIT_EXPECT_EQ(test, mas_store_prealloc(&p->mas, entry(1)), -ENOMEM);
+		at_walk(&p.mas);
+		p.mas.index = 1234;
+		p.mas.last = 41234;
+		KUNIT_EXPECT_EQ(test, mas_store_prealloc(&p.mas, entry(1)), -ENOMEM);
 	}
-	KUNIT_EXPECT_EQ(test, mas_preallocate(&p->mas, entry(1), GFP_KERNEL), 0);
-	p->mas.last = p->mas.index - 1;
-	KUNIT_EXPECT_EQ(test, mas_store_prealloc(&p->mas, entry(1)), -EINVAL);
+	KUNIT_EXPECT_EQ(test, mas_preallocate(&p.mas, entry(1), GFP_KERNEL), 0);
+	p.mas.last = p.mas.index - 1;
+	KUNIT_EXPECT_EQ(test, mas_store_prealloc(&p.mas, entry(1)), -EINVAL);
 	unlock(test);
 	expect_tree(test);
 	/* The nodes are still there. */
-	p->mas.last = 41234;
+	p.mas.last = 41234;
 	expect_stored(test, entry(1));
 	set_large_store(test);
 	expect_failed(test, entry(2), -ENOMEM);
@@ -738,24 +688,22 @@ static void exact_errors(struct kunit *test)
 /* After an error or mas_destroy(), another walk to the place does not count. */
 static void exact_walk_is_dropped(struct kunit *test)
 {
-	struct prealloc *p = test->priv;
-
 	grow(test, 1000);
 	other_store(test, 20, 30, entry(1));
 	lock(test);
 	for (int i = 0; i < 2; i++) {
-		mas_set_range(&p->mas, 20, 30);
-		KUNIT_EXPECT_EQ(test, mas_preallocate(&p->mas, entry(2), GFP_KERNEL), 0);
-		p->mas.last = 19;
+		mas_set_range(&p.mas, 20, 30);
+		KUNIT_EXPECT_EQ(test, mas_preallocate(&p.mas, entry(2), GFP_KERNEL), 0);
+		p.mas.last = 19;
 		if (i)
-			mas_destroy(&p->mas);
+			mas_destroy(&p.mas);
 		else
-			KUNIT_EXPECT_EQ(test, mas_store_prealloc(&p->mas, entry(2)), -EINVAL);
-		mas_set(&p->mas, 20);
-		mas_walk(&p->mas);
-		p->mas.index = 1234;
-		p->mas.last = 41234;
-		KUNIT_EXPECT_EQ(test, mas_store_prealloc(&p->mas, entry(2)), -ENOMEM);
+			KUNIT_EXPECT_EQ(test, mas_store_prealloc(&p.mas, entry(2)), -EINVAL);
+		mas_set(&p.mas, 20);
+		mas_walk(&p.mas);
+		p.mas.index = 1234;
+		p.mas.last = 41234;
+		KUNIT_EXPECT_EQ(test, mas_store_prealloc(&p.mas, entry(2)), -ENOMEM);
 	}
 	unlock(test);
 	expect_tree(test);
@@ -764,27 +712,23 @@ static void exact_walk_is_dropped(struct kunit *test)
 /* A store in an empty tree looks at the range again. */
 static void exact_range_is_changed(struct kunit *test)
 {
-	struct prealloc *p = test->priv;
-
 	lock(test);
-	KUNIT_EXPECT_EQ(test, mas_preallocate(&p->mas, entry(1), GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, mas_preallocate(&p.mas, entry(1), GFP_KERNEL), 0);
 	unlock(test);
-	mas_set_range(&p->mas, 10, 20);
+	mas_set_range(&p.mas, 10, 20);
 	expect_failed(test, entry(1), -ENOMEM);
 }
 
 /* mas_store() may make the store that was preallocated for. */
 static void exact_mas_store(struct kunit *test)
 {
-	struct prealloc *p = test->priv;
-
 	set_large_store(test);
 	lock(test);
-	KUNIT_EXPECT_EQ(test, mas_preallocate(&p->mas, entry(1), GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, mas_preallocate(&p.mas, entry(1), GFP_KERNEL), 0);
 	refuse_memory(true);
-	mas_store(&p->mas, entry(1));
+	mas_store(&p.mas, entry(1));
 	refuse_memory(false);
-	KUNIT_EXPECT_FALSE(test, mas_is_err(&p->mas));
+	KUNIT_EXPECT_FALSE(test, mas_is_err(&p.mas));
 	unlock(test);
 	expected_store(test, 1234, 41234, entry(1));
 	expect_tree(test);
@@ -794,7 +738,6 @@ static void exact_mas_store(struct kunit *test)
 /* A worker, and lockdep, which knows that a fence is being signalled */
 struct job {
 	struct work_struct work;
-	struct prealloc *p;
 	struct ma_state mas;
 	int ret;
 };
@@ -804,28 +747,16 @@ static void run_job(struct work_struct *work)
 	struct job *job = container_of(work, struct job, work);
 	bool cookie = dma_fence_begin_signalling();
 
-	mtree_lock(&job->p->mt);
+	mtree_lock(&p.mt);
 	job->ret = mas_store_prealloc(&job->mas, entry(job->mas.index));
-	mtree_unlock(&job->p->mt);
+	mtree_unlock(&p.mt);
 	dma_fence_end_signalling(cookie);
 	mas_destroy(&job->mas);
-}
-
-/* A mutex must not be taken there. */
-static const void *internal_gen_params(struct kunit *test, const void *prev, char *desc)
-{
-	const struct prealloc_kind *kind = prev;
-
-	do {
-		kind = any_gen_params(test, kind, desc);
-	} while (kind && kind->flags & MT_FLAGS_LOCK_EXTERN);
-	return kind;
 }
 
 /* A worker may store while a fence is being signalled, and others change the tree. */
 static void jobs_in_signalling_section(struct kunit *test)
 {
-	struct prealloc *p = test->priv;
 	const int nr = 100;
 	struct job *jobs;
 
@@ -837,8 +768,7 @@ static void jobs_in_signalling_section(struct kunit *test)
 	for (int i = 0; i < nr; i++) {
 		unsigned long index = GROWN + i * 100;
 
-		jobs[i].p = p;
-		mas_init(&jobs[i].mas, &p->mt, 0);
+		mas_init(&jobs[i].mas, &p.mt, 0);
 		KUNIT_EXPECT_EQ(test, reserve(test, &jobs[i].mas, GFP_KERNEL), 0);
 		mas_set_range(&jobs[i].mas, index, index + 49);
 		expected_store(test, index, index + 49, entry(index));
@@ -858,40 +788,36 @@ static void jobs_in_signalling_section(struct kunit *test)
 /* Without memory: -ENOMEM, and it can be tried again, also after any other error. */
 static void reserving_fails(struct kunit *test)
 {
-	struct prealloc *p = test->priv;
-
 	set_large_store(test);
 	refuse_memory(true);
-	KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_NOWAIT), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, reserve(test, &p.mas, GFP_NOWAIT), -ENOMEM);
 	refuse_memory(false);
-	KUNIT_EXPECT_FALSE(test, mas_is_err(&p->mas));
+	KUNIT_EXPECT_FALSE(test, mas_is_err(&p.mas));
 	expect_failed(test, entry(1), -ENOMEM);
 
 	lock(test);
-	mas_store(&p->mas, entry(1));
+	mas_store(&p.mas, entry(1));
 	unlock(test);
-	KUNIT_EXPECT_TRUE(test, mas_is_err(&p->mas));
-	KUNIT_EXPECT_EQ(test, reserve(test, &p->mas, GFP_KERNEL), 0);
+	KUNIT_EXPECT_TRUE(test, mas_is_err(&p.mas));
+	KUNIT_EXPECT_EQ(test, reserve(test, &p.mas, GFP_KERNEL), 0);
 	expect_stored(test, entry(1));
 }
 
 /* Without memory: -ENOMEM, the range is unchanged, and there are no nodes. */
 static void exact_allocation_fails(struct kunit *test)
 {
-	struct prealloc *p = test->priv;
-
 	grow(test, 1000);
 	other_store(test, 1000, 1233, NULL);
 	lock(test);
 	/* Not those of before, either: this store needs few. */
-	mas_set_range(&p->mas, 42, 43);
-	KUNIT_EXPECT_EQ(test, mas_preallocate(&p->mas, entry(1), GFP_KERNEL), 0);
-	mas_set_range(&p->mas, 1100, 45000);
+	mas_set_range(&p.mas, 42, 43);
+	KUNIT_EXPECT_EQ(test, mas_preallocate(&p.mas, entry(1), GFP_KERNEL), 0);
+	mas_set_range(&p.mas, 1100, 45000);
 	refuse_memory(true);
-	KUNIT_EXPECT_EQ(test, mas_preallocate(&p->mas, NULL, GFP_NOWAIT), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, mas_preallocate(&p.mas, NULL, GFP_NOWAIT), -ENOMEM);
 	refuse_memory(false);
-	KUNIT_EXPECT_EQ(test, p->mas.index, 1100);
-	KUNIT_EXPECT_EQ(test, p->mas.last, 45000);
+	KUNIT_EXPECT_EQ(test, p.mas.index, 1100);
+	KUNIT_EXPECT_EQ(test, p.mas.last, 45000);
 	unlock(test);
 	expect_failed(test, entry(2), -ENOMEM);
 }
@@ -901,31 +827,23 @@ static void exact_allocation_fails(struct kunit *test)
 static int prealloc_init(struct kunit *test)
 {
 	const struct prealloc_kind *kind = test->param_value;
-	struct prealloc *p = kunit_kzalloc(test, sizeof(*p), GFP_KERNEL);
 
-	KUNIT_ASSERT_NOT_NULL(test, p);
-	test->priv = p;
-	mutex_init(&p->mutex);
-	mt_init_flags(&p->mt, kind->flags);
+	mutex_init(&p.mutex);
+	mt_init_flags(&p.mt, kind->flags);
 	if (kind->flags & MT_FLAGS_LOCK_EXTERN)
-		mt_set_external_lock(&p->mt, &p->mutex);
-	mt_init_flags(&p->expected, kind->flags & ~MT_FLAGS_LOCK_EXTERN);
-	mas_init(&p->mas, &p->mt, 0);
-	p->reserve = kind->reserve;
-	p->complaints = complaints();
+		mt_set_external_lock(&p.mt, &p.mutex);
+	mt_init_flags(&p.expected, kind->flags & ~MT_FLAGS_LOCK_EXTERN);
+	mas_init(&p.mas, &p.mt, 0);
+	p.reserve = kind->reserve;
+	p.complaints = complaints();
 	return 0;
 }
 
 static void prealloc_exit(struct kunit *test)
 {
-	struct prealloc *p = test->priv;
-
-	if (!p)
-		return;
-
-	mas_destroy(&p->mas);
+	mas_destroy(&p.mas);
 	destroy(test);
-	KUNIT_EXPECT_EQ(test, complaints(), p->complaints);
+	KUNIT_EXPECT_EQ(test, complaints(), p.complaints);
 	expect_no_nodes(test);
 }
 
@@ -958,7 +876,7 @@ static struct kunit_case prealloc_cases[] = {
 	EXACT(exact_range_is_changed),
 	EXACT(exact_mas_store),
 #ifdef __KERNEL__
-	KUNIT_CASE_PARAM(jobs_in_signalling_section, internal_gen_params),
+	KUNIT_CASE_PARAM(jobs_in_signalling_section, job_gen_params),
 #else
 	ANY(reserving_fails),
 	EXACT(exact_allocation_fails),

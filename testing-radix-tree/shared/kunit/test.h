@@ -20,7 +20,6 @@
 enum kunit_status { KUNIT_SUCCESS, KUNIT_FAILURE, KUNIT_SKIPPED };
 
 struct kunit {
-	void *priv;
 	const void *param_value;
 	enum kunit_status status;
 	const char *why;		/* it is skipped */
