@@ -14,9 +14,7 @@ demo()
 		-e '/^(BUG at|WARN at|stored|the store|other|error)/p' "$tmp/out" | grep -m 1 . || say 'no result'
 }
 
-say '
-A tree of ten entries; mas_preallocate(); then N other stores; then mas_store_prealloc():
-'
+printf '\n%s\n\n' 'A tree of ten entries; mas_preallocate(); then N other stores; then mas_store_prealloc():'
 printf '  %-18s %6s   %-24s %s\n' tree N without with
 kind=0
 for name in regular allocation 'regular, RCU' 'allocation, RCU'; do

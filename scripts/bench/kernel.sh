@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# kernel.sh FILE COMMIT NODES CAPACITY FLAGS: builds the UML kernel FILE with the benchmarks. lib/, include/ and mm/ are
-# from COMMIT, all else is from `series'. A reservation has NODES nodes, a sheaf CAPACITY; - keeps what COMMIT has.
-# FLAGS are for lib/maple_tree.o and mm/vma.o. For maple_bench.c, there are two copies of lib/maple_tree.c of base, too.
+# kernel.sh FILE COMMIT FLAGS: builds the UML kernel FILE with the benchmarks. lib/, include/ and mm/ are from COMMIT,
+# all else is from `series'. FLAGS are for lib/maple_tree.o and mm/vma.o. For maple_bench.c, there are two copies of
+# lib/maple_tree.c of base, too.
 # kernel.sh FILE COMMIT, where FILE ends in .o: builds lib/maple_tree.o for x86-64.
 set -eu
 . "$(dirname "$0")/../common.sh"
@@ -10,14 +10,6 @@ file=$1 commit=$2
 src=$build/bench/tree here=$top/scripts/bench
 
 kmake() { nice -n 10 make -s -j"$(nproc)" -C "$src" "$@"; }
-
-# edit START NEW: sets the rest of the line of lib/maple_tree.c that begins with START to NEW, unless that is -
-edit()
-{
-	case $2 in -*) return ;; esac
-	sed -i "s/^\($1\).*/\1$2/" "$src/lib/maple_tree.c"
-	grep -q "^$1$2\$" "$src/lib/maple_tree.c" || die "lib/maple_tree.c has no line \`$1'"
-}
 
 # copy NAME: makes lib/maple_NAME.c, which is lib/maple_tree.c of base with other names, but the same cache
 copy()
@@ -41,13 +33,11 @@ case $file in
 	mv "$build/bench/x86/lib/maple_tree.o" "$file"
 	exit ;;
 esac
-um=$build/bench/um flags=$5
+um=$build/bench/um flags=$3
 # The kernel's Makefile finds a config fragment only in the kernel's own directory.
 cp "$here/um.config" "$src/kernel/configs/bench.config"
 kmake ARCH=um O="$um" tinyconfig bench.config >"$file.config"
 ! grep -vxFf "$um/.config" "$here/um.config" || die "these options of um.config are not in the kernel's configuration"
-edit '#define MAPLE_PREALLOC_NODES	' "$3"
-edit '		.sheaf_capacity = ' "$4,"
 cp "$here/maple_bench.c" "$here/users_bench.c" "$here/vma_calls.c" "$src/lib/"
 git -C "$tree" show base:include/linux/maple_tree.h >"$src/lib/maple_base.h"
 copy base

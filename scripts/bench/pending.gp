@@ -11,11 +11,11 @@ set xtics (1, 8, 16, 64, 512, 1024)
 set xlabel 'pending reservations'
 set ylabel 'ns per store, under the lock'
 set key below maxrows 2
-ways = 'reserve internal 64/80 rb'
-names = "'mas\\_reserve()' 'mas\\_preallocate()' '64 nodes, sheaves of 80' rb-tree"
+ways = 'reserve internal rb'
+names = "'mas\\_reserve()' 'mas\\_preallocate()' rb-tree"
 do for [op in 'store overwrite'] {
 	set title (op eq 'store' ? 'new range' : 'exact fit')
-	plot for [i=1:4] data using \
+	plot for [i=1:3] data using \
 		3:(strcol(1) eq op && strcol(2) eq word(ways, i) ? $4 : NaN):5:6 \
 		with yerrorlines pt 7 ps 0.4 title word(names, i)
 }

@@ -15,19 +15,15 @@ kernel_doc()
 }
 
 # `make coccicheck' only takes a directory: run all semantic patches that have a report mode on our files, without
-# the 30000 lines of recorded stores in maple.c. call_kern.cocci takes a minute: only for the kernel's files.
+# the 30000 lines of recorded stores in maple.c.
 coccicheck()
 {
 	sed -i -E '/^[[:space:]]*(STORE|ERASE|SNULL), *[0-9]+, *[0-9]+,$/d' tools/testing/radix-tree/maple.c
 	(cd "$src" && grep -rlE --include='*.cocci' 'virtual[[:space:]]+report' scripts/coccinelle) >"$tmp/scripts" || return 1
 	# shellcheck disable=SC2016 # for the inner shell
 	xargs -P "$(nproc)" -I COCCI sh -c '
-		files=$(find . -type f)
-		case $1 in
-		*/call_kern.cocci) files=$(find . -path ./tools -prune -o -type f -print) ;;
-		esac
 		spatch -D report --very-quiet --no-show-diff --timeout 120 --cocci-file "$2/$1" \
-			$(sed -n "s,^// Options: *,,p" "$2/$1") -I "$2/include" -I "$2/include/uapi" $files 2>&1 ||
+			$(sed -n "s,^// Options: *,,p" "$2/$1") -I "$2/include" -I "$2/include/uapi" $(find . -type f) 2>&1 ||
 			echo "$1: spatch has failed"' sh COCCI "$src" <"$tmp/scripts" >"$tmp/out" || return 1
 	sed -E -e 's/^([^ :]+):[0-9]+:[0-9]+-[0-9]+: /\1: /' -e 's/ lines? [0-9]+.*//' "$tmp/out"
 }

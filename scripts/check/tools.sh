@@ -3,6 +3,7 @@
 # Tests make tree, make tree KERNEL=path, make export and make mbox on small repositories with the
 # files that the series changes. If something is in the way, a message must say so, and nothing may
 # change; otherwise, the result must be right, and nothing else may change.
+# shellcheck disable=SC2034,SC2086 # variables for the table; words
 set -eu
 . "$(dirname "$0")/../common.sh"
 need_tree
@@ -38,6 +39,8 @@ make_user() { VERSION='' "$top/scripts/tree/apply.sh" "$dir"; }
 make_tree() { "$project/scripts/tree/apply.sh"; }
 make_export() { "$project/scripts/tree/export.sh" "$@"; }
 make_mbox() { mkdir -p "$project/out" && "$project/scripts/post/mbox.sh" "$project/out"; }
+# fake COMMAND CASES: puts a shell script in $project/bin, which looks at its arguments
+fake() { printf '#!/bin/sh\ncase " $* " in %s esac\n' "$2" | install -m 755 /dev/stdin "$project/bin/$1"; }
 submitter() { g config user.name "$1"; g config user.email "$2"; }
 # patch_changed: changes a patch, as if git pull had done it.
 patch_changed() { sed -i 's/^Subject: \[PATCH\] /&Our /' "$p"/1-fixes/0001-*; }
@@ -92,10 +95,8 @@ configured()
 	user
 	g branch maple-prealloc
 	say >"$dir/untracked"
-	mkdir -p "$dir/.git/hooks"
 	for h in applypatch-msg pre-applypatch post-applypatch pre-commit post-checkout reference-transaction; do
-		printf '#!/bin/sh\ndate >>hooked; exit 1\n' >"$dir/.git/hooks/$h"
-		chmod +x "$dir/.git/hooks/$h"
+		printf '#!/bin/sh\ndate >>hooked; exit 1\n' | install -D -m 755 /dev/stdin "$dir/.git/hooks/$h"
 	done
 	for c in commit.gpgSign=true am.threeWay=true core.autocrlf=true fetch.prune=true gc.auto=1 apply.whitespace=fix; do
 		g config "${c%=*}" "${c#*=}"
@@ -156,19 +157,32 @@ rebased()
 	make_export --check
 	make_tree | grep 'nothing to do'
 	patch_changed
+	! make_export --check || return 1
+	make_export
+	say stray >"$p/0001-in-no-part.patch"
 	! make_export --check
+}
+
+# The next run must do what a killed one has left.
+killed()
+{
+	for at in 'fetch -q' 'checkout -q --detach' update-ref symbolic-ref; do
+		project
+		patch_changed
+		fake git "*' $at '*) kill -9 \$PPID ;; *) exec $(command -v git) \"\$@\" ;;"
+		! PATH=$project/bin:$PATH make_tree || return 1
+		make_tree
+		same_ends
+	done
 }
 
 # Debian only has a kernel for which there is another series.
 no_suite()
 {
 	project
-	mkdir "$project/bin"
 	cp -R "$p" "$project/patches/linux-9.9.y"
-	printf '#!/bin/sh\ncase "$*" in *indextargets*) echo http://localhost/ sid ;; esac\n' >"$project/bin/apt-get"
-	printf '#!/bin/sh\ncase "$*" in *search*) printf "linux-source-%%s - x\n" %s 6.1 ;; esac\n' "$version" \
-		>"$project/bin/apt-cache"
-	chmod +x "$project/bin"/*
+	fake apt-get '*indextargets*) echo http://localhost/ sid ;;'
+	fake apt-cache '*search*) printf "linux-source-%s - x\n" '"$version 6.1 ;;"
 	! VERSION=9.9 PATH=$project/bin:$PATH "$project/scripts/tree/fetch.sh" linux-source-9.9 >"$tmp/said" 2>&1 || return 1
 	tr '\n' ' ' <"$tmp/said" |
 		grep "no suite .* has linux-source-9.9.* Linux 6.1 $version\\. .*make tree VERSION=$version .*make tree KERNEL="
@@ -205,7 +219,6 @@ mailed()
 	g log --reverse "$describe" base..work | diff "$tmp/want" -
 }
 
-# shellcheck disable=SC2086 # words
 borrow "$tree" base "$tmp/kernel" $files Makefile
 rm -rf "$tmp/kernel/.git"
 git init -q -b master "$tmp/kernel"
@@ -213,10 +226,9 @@ identity "$tmp/kernel"
 dir=$tmp/kernel
 commit kernel
 # With the files by which get_maintainer.pl recognizes a kernel tree.
-mkdir -p "$tmp/template/build"
+mkdir -p "$tmp/template/build" "$tmp/template/bin"
 (cd "$top" && cp -R scripts patches cover-letter.txt "$tmp/template")
 dir=$tmp/template/build/linux-$version.y
-# shellcheck disable=SC2086 # words
 borrow "$tree" series "$dir" notes COPYING CREDITS Kbuild MAINTAINERS Makefile README scripts/get_maintainer.pl $files
 (cd "$dir" && mkdir -p Documentation arch include drivers fs init ipc kernel lib scripts)
 g checkout -q -B series
@@ -226,7 +238,6 @@ identity "$dir"
 cp "$tree/.git/applied-patches" "$dir/.git"
 project
 : >"$tmp/mailed"
-# shellcheck disable=SC2034 # for the table
 last_file=$(cat "$patches"/*/*.patch | sed -n 's,^--- a/,,p' | awk '!seen[$0]++' | tail -n 1)
 
 # NAME | COMMAND | SETUP | PATTERNs
@@ -239,6 +250,7 @@ KERNEL=: another version|make_user|sed -i 's/^VERSION .*/VERSION = 5/' Makefile;
 KERNEL=: in another git repository|make_user|mkdir a; cp Makefile a; commit c; dir=$dir/a|'of its own'
 KERNEL=: git without a commit|make_user|rm -r .git; git init -q|'with a commit' 'git commit'
 KERNEL=: changed file|make_user|say >>lib/maple_tree.c|'uncommitted changes' lib/maple_tree.c stash
+KERNEL=: staged change|make_user|git rm -q --cached lib/maple_tree.c|'uncommitted changes' lib/maple_tree.c
 KERNEL=: in git am|make_user|commit a; git format-patch -q -1 -o .git; ! git am -q .git/0001-*|'middle of' abort
 KERNEL=: in git merge|make_user|in_merge|'middle of' abort
 KERNEL=: in git rebase|make_user|commit a; GIT_SEQUENCE_EDITOR='sed -i 1ibreak' git rebase -q -i HEAD^|'middle of' abort
@@ -258,6 +270,7 @@ test_of 'KERNEL=: hooks, configuration, untracked files, a branch of this name' 
 test_of 'KERNEL=: linked work tree of a shallow clone, no identity' shallow
 test_of 'git am: without what upstream replaces' without_replaced
 test_of 'make tree: the patches have changed' changed
+test_of 'make tree: killed' killed
 test_of 'make tree: no suite has the kernel' no_suite
 test_of 'make export: the files agree with the tree' "$top/scripts/tree/export.sh" --check
 test_of 'make export: after a rebase' rebased

@@ -6,6 +6,7 @@
 # applied. Refuses if the developer would lose commits or changes.
 # apply.sh PATH: to HEAD of the kernel tree in PATH, as a new branch. Leaves its work tree, index,
 # HEAD and configuration as they are. If anything is in the way, it changes nothing at all.
+# shellcheck disable=SC2046 # words: kernel file names have no spaces
 set -eu
 . "$(dirname "$0")/../common.sh"
 
@@ -31,7 +32,6 @@ am_series()
 	name=$(git -C "$1" config user.name) || name=maple-prealloc
 	email=$(git -C "$1" config user.email) || email=maple-prealloc@localhost
 	export GIT_COMMITTER_NAME="${GIT_COMMITTER_NAME:-$name}" GIT_COMMITTER_EMAIL="${GIT_COMMITTER_EMAIL:-$email}"
-	# shellcheck disable=SC2046 # words: kernel file names have no spaces
 	borrow "$1" "$2" "$tmp/am" $(sed -n 's,^--- a/,,p; s,^+++ b/,,p' "$patches"/*/*.patch | sort -u) || return 1
 	parts >"$tmp/parts"
 	while read -r part branch; do
@@ -97,7 +97,6 @@ apply_ours()
 To keep the branches: make export (it moves the changed patches to build/before-export).
 To apply the patches: for each such BRANCH, save it and set it back, then try again:
 	git -C $where branch my-BRANCH BRANCH && git -C $where checkout -B BRANCH applied-BRANCH"
-	# shellcheck disable=SC2046 # words
 	other=$(git -C "$tree" for-each-ref --format='%(worktreepath) has %(refname:short)' \
 		$(branches | sed 's,^,refs/heads/,') | grep '^/' | grep -vF "$tree has ") || :
 	[ -z "$other" ] || die "\`make tree' must move branches that are checked out elsewhere: $other.
@@ -105,11 +104,14 @@ Detach them there (git checkout --detach), then try again"
 	am_series "$tree" base ||
 		die "the series does not apply, see above: fix that patch, then run \`make tree' again"
 	git -C "$tree" fetch -q --no-tags --no-write-fetch-head "$tmp/am" work
-	git -C "$tree" checkout -q -B series "$(git -C "$tmp/am" rev-parse work)" ||
+	# Move all branches and tags at once: if this is killed, the next run must not take them for the developer's.
+	git -C "$tree" checkout -q --detach "$(git -C "$tmp/am" rev-parse work)" ||
 		die "the series could not be checked out in $where, see above"
 	for branch in $(branches); do
-		git -C "$tree" update-ref "refs/heads/$branch" "$(git -C "$tmp/am" rev-parse "$branch")"
-	done
+		to=$(git -C "$tmp/am" rev-parse "$branch")
+		printf 'update refs/%s\n' "heads/$branch $to" "tags/applied-$branch $to"
+	done | git -C "$tree" update-ref --stdin
+	git -C "$tree" symbolic-ref HEAD refs/heads/series
 	mark_applied
 	# Let `git rebase' move the ends of the parts along.
 	git -C "$tree" config rebase.updateRefs true

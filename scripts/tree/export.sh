@@ -21,7 +21,7 @@ base_name=$($git log -1 --format=%s base)
 new=$tmp/new
 mkdir -p "$new/patches"
 cp -R "$patches" "$new/patches"
-rm -f "$new/patches/$name"/*/*.patch
+find "$new/patches/$name" -name '*.patch' -exec rm {} +
 while read -r part from to; do
 	$git format-patch -q --zero-commit --no-signature --no-numbered -o "$new/patches/$name/$part" "$from..$to"
 done <"$tmp/ranges"

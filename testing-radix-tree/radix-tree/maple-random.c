@@ -49,7 +49,7 @@ static unsigned long model_find(const struct model *m, unsigned long index)
 }
 
 static void model_store(struct model *m, unsigned long index, unsigned long last,
-			       void *entry)
+			void *entry)
 {
 	unsigned long lo = model_find(m, index), hi = lo, n = 0;
 	const struct range *range = m->range;

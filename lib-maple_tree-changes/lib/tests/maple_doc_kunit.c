@@ -219,8 +219,9 @@ static int foo_map_range(struct foo_job *job, unsigned long first, unsigned long
 }
 
 /*
- * In the worker, once: does not allocate, and fails only if the tree is too large.  To
- * program the hardware after this, copy new before: another job may replace and free it.
+ * In the worker, once: does not allocate, and fails only if the tree is too large.
+ * Program the hardware in the order of the stores: run all jobs of a tree in one ordered
+ * queue.  Copy new before, as a later job may replace and free it.
  */
 static int foo_run(struct foo_job *job)
 {
@@ -262,7 +263,7 @@ static void foo_finish(struct foo_job *job)
 /* [run end] */
 
 /* [steps] */
-/* With the lock held.  Stores entry in exactly the range of old, to be freed later. */
+/* With the lock held.  Stores entry in exactly the range of old: free old after the last store. */
 static void foo_step(struct foo *foo, struct foo_va *old, void *entry)
 {
 	MA_STATE(mas, &foo->mt, old->first, old->last);
@@ -275,8 +276,9 @@ static void foo_step(struct foo *foo, struct foo_va *old, void *entry)
 /* [retire] */
 /*
  * va must not be freed meanwhile: own it, have a reference, or call this under
- * rcu_read_lock().  On success, free it with kfree_rcu(); otherwise somebody else has
- * removed it.  The range is not free before foo_reclaim().
+ * rcu_read_lock().  On success, free it with kfree_rcu().  -ENOENT: somebody else has
+ * removed it.  -ENOMEM, only in 0 to 0: it is still there.  The range is not free before
+ * foo_reclaim().
  */
 static int foo_retire(struct foo *foo, struct foo_va *va)
 {
@@ -516,12 +518,12 @@ static void doc_steps(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, mas_reserve(&mas, GFP_KERNEL), 0);
 	mas_lock(&mas);
 	foo_step(&foo, a, XA_ZERO_ENTRY);
-	kfree_rcu(a, rcu);
 	foo_step(&foo, b, next);
-	kfree_rcu(b, rcu);
 	KUNIT_EXPECT_EQ(test, mas_store_prealloc(&mas, NULL), 0);
 	mas_unlock(&mas);
 	mas_destroy(&mas);
+	kfree_rcu(a, rcu);
+	kfree_rcu(b, rcu);
 	expect_vas(test, (struct foo_va[]){ { 50, 99, 2, 30 }, {} });
 }
 
@@ -542,11 +544,11 @@ static void doc_steps_remap(struct kunit *test)
 	foo_step(&foo, old, old);
 	KUNIT_EXPECT_PTR_EQ(test, mtree_load(&foo.mt, 40), old);
 	foo_step(&foo, old, prev);
-	kfree_rcu(old, rcu);
 	KUNIT_EXPECT_EQ(test, mas_store_prealloc(&mas, NULL), 0);
 	foo_step(&foo, next, next);
 	mas_unlock(&mas);
 	mas_destroy(&mas);
+	kfree_rcu(old, rcu);
 	expect_vas(test, (struct foo_va[]){ { 10, 19, 1, 0 }, { 30, 49, 1, 20 }, {} });
 }
 
