@@ -433,7 +433,7 @@ function users()
 	print "lock, with mas_preallocate() before it is taken and mas_store_prealloc() under it. UML, native speed,"
 	print "one CPU. ns per operation (walk: per mapping), bytes per mapping, and ratios to rb."
 	print "  map, unmap  with the allocation of objects and nodes; an unmap looks up the mapping first"
-	print "  remap       a map over other mappings, which it cuts or removes; so are 10% of the maps in map"
+	print "  remap       a map over other mappings, which it cuts or removes; 10% of the maps in map do this, too"
 	print "  lookup      look up a random address; in RCU mode, without the lock"
 	print "  hit         the same for a random address in a mapping"
 	print "  walk        visit all mappings in order (rb: along the list)"

@@ -2,8 +2,8 @@
 /*
  * Tests of the proof of MAPLE_PREALLOC_NODES in lib/maple_tree.c: a store takes at most
  * three nodes per level, and a tall tree has many entries.  They make the store that
- * takes the most at every height and the trees with the fewest entries, and search for
- * a store that takes more.
+ * takes the most nodes at every height, build the trees with the fewest entries, and
+ * search for a store that takes more nodes.
  */
 #include "maple-harness.h"
 
@@ -35,10 +35,9 @@ static int store(struct ma_state *mas, void *entry)
 }
 
 /*
- * A store to BORDER and to the index after it reads the nodes on the two paths there,
- * which meet in the root.  These nodes are full.  The others have one slot in use, for
- * one index, unless @all nodes are full and those of one level have the same size.
- *
+ * A store to BORDER and BORDER + 1 reads the nodes on the two paths there, which meet in
+ * the root.  These nodes are full.  The others have one slot in use, for one index.  With
+ * @all, all nodes are full, and those of one level cover ranges of the same size.
  *		    . . L R . .
  *	    . . . . . L     R . . . . .
  *	    . . . . . L     R . . . . .

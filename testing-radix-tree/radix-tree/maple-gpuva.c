@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0+
 /*
- * A GPU VA manager, as VM_BIND wants it: the example of the documentation, which is
- * included here, with threads and against a model.
+ * A GPU VA manager, as VM_BIND wants it: the example from the documentation, which is
+ * included here, run in threads and checked against a model.
  *
  * The ioctl may allocate, but does not know what the job will find, as other jobs are
  * still queued.  When the job runs, a dma-fence depends on it, and it must not allocate.

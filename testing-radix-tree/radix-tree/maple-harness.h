@@ -4,9 +4,9 @@
  * are KUnit suites, see <kunit/test.h>, but CHECK() works in any thread: it ends the
  * program.
  *
- * - The internal lock of a tree is a spinlock: a thread which holds it may not
- *   allocate, and the slab stub refuses every attempt.
- * - lockdep_assert() is real: it counts the times it was not met.
+ * - The internal lock of a tree is a spinlock: a thread which holds it, taken with
+ *   spin_lock(), may not allocate, and the slab stub refuses every attempt.
+ * - lockdep_assert() is real: it counts how often it has failed.
  */
 #ifndef _MAPLE_HARNESS_H
 #define _MAPLE_HARNESS_H
@@ -135,7 +135,7 @@ KUNIT_ARRAY_PARAM(rcu_kinds, rcu_kinds, tree_kind_desc);
 #define TREE_CASE(name)	KUNIT_CASE_PARAM(name, tree_kinds_gen_params)
 #define RCU_CASE(name)	KUNIT_CASE_PARAM(name, rcu_kinds_gen_params)
 
-/* POSIX defines the numbers: a seed gives the same everywhere.  One for each thread. */
+/* POSIX defines the numbers: a seed gives the same everywhere.  Each thread has its own. */
 struct rnd {
 	unsigned short x[3];
 };
@@ -197,20 +197,17 @@ struct mutex {
 #define mutex_lock(mutex)	pthread_mutex_lock(&(mutex)->lock)
 #define mutex_unlock(mutex)	pthread_mutex_unlock(&(mutex)->lock)
 
-#undef kfree_rcu		/* that is for nodes only */
-#define kfree_rcu(obj, head)	free_later(obj, offsetof(typeof((obj)[0]), head))
 #define cond_resched()		do { } while (0)
 #define CAN_REFUSE	true
 
-static inline void free_later(void *obj, size_t offset)
+/* Returns how many allocations have been refused since the last call. */
+static inline unsigned long refuse_memory(bool refuse)
 {
-	synchronize_rcu();
-	kfree(obj);
-}
+	unsigned long refused = kmem_cache_refused;
 
-static inline void refuse_memory(bool refuse)
-{
 	kmem_cache_refuse = refuse;
+	kmem_cache_refused = 0;
+	return refused;
 }
 
 /* Otherwise, allocations that must not sleep always fail. */
@@ -220,16 +217,10 @@ static inline void allow_memory(void)
 	kmem_cache_set_non_kernel(maple_node_cache, 100);
 }
 
-static inline void wait_for_rcu(void)
-{
-	rcu_barrier();
-}
+static inline void wait_for_rcu(void) { rcu_barrier(); }
 
-/* How often lockdep_assert() was not met */
-static inline unsigned long complaints(void)
-{
-	return lockdep_splats;
-}
+/* How often lockdep_assert() has failed */
+static inline unsigned long complaints(void) { return lockdep_splats; }
 
 static inline void expect_lock_assertion(struct kunit *test, struct ma_state *mas)
 {
@@ -245,7 +236,11 @@ static inline void expect_no_nodes(struct kunit *test)
 {
 	rcu_barrier();
 	KUNIT_EXPECT_EQ(test, nodes_allocated(), 0);
+	kmem_cache_set_non_kernel(maple_node_cache, 0);
 }
+
+#undef kfree_rcu		/* that is for nodes only */
+#define kfree_rcu(obj, head)	(offsetof(typeof((obj)[0]), head), synchronize_rcu(), kfree(obj))
 
 /* main() runs them. */
 #define kunit_test_suites(suite)	static_assert(sizeof(*(suite)))

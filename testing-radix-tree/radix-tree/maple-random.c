@@ -139,7 +139,7 @@ static unsigned long random_last(struct worker *w, unsigned long index)
 	return rnd_below(&w->r, 4 + w->span / 4) ? index + min(more, w->max - index) : w->max;
 }
 
-/* Index i is at ~i in the mirror: a search always goes up there. */
+/* In the mirror, index i is at ~i, so every search goes upwards. */
 static struct range mirror(unsigned long index, unsigned long last, void *entry, bool rev)
 {
 	return rev ? (struct range){ ~last, ~index, entry } : (struct range){ index, last, entry };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The examples of Documentation/core-api/maple_tree.rst, which includes them from here,
- * and their tests.  Also built for user space, where memory can be made short.
+ * and their tests.  Also built for user space, where allocations can be made to fail.
  */
 #include <kunit/test.h>
 
@@ -16,7 +16,7 @@
 #include <linux/slab.h>
 
 #define CAN_REFUSE	false
-static void refuse_memory(bool refuse) { }
+static unsigned long refuse_memory(bool refuse) { return 0; }
 static void expect_no_nodes(struct kunit *test) { }
 #endif
 
@@ -118,9 +118,9 @@ static void foo_cancel(struct foo_job *job)
 }
 
 /*
- * In the ioctl.  The caller has checked the range, and has set new, and first and last
- * of both the job and new.  On failure, foo_prepare() itself cancels the job, which
- * frees new.
+ * In the ioctl.  The caller has checked the range.  It has set job->new, and has set
+ * first and last in both the job and job->new.  On failure, foo_prepare() itself cancels
+ * the job, which frees job->new.
  */
 static int foo_prepare(struct foo *foo, struct foo_job *job)
 {
@@ -221,7 +221,7 @@ static int foo_map_range(struct foo_job *job, unsigned long first, unsigned long
 /*
  * In the worker, once: does not allocate, and fails only if the tree is too large.
  * Program the hardware in the order of the stores: run all jobs of a tree in one ordered
- * queue.  Copy new before, as a later job may replace and free it.
+ * queue.  Copy new before you call foo_run(): a later job may replace and free it.
  */
 static int foo_run(struct foo_job *job)
 {
@@ -292,7 +292,7 @@ static int foo_retire(struct foo *foo, struct foo_va *va)
 	return ret;
 }
 
-/* In process context, after each foo_retire(): it can miss a mark that is set meanwhile. */
+/* In process context, after each foo_retire().  It can miss a mark that is set while it runs. */
 static int foo_reclaim(struct foo *foo)
 {
 	MA_STATE(mas, &foo->mt, 0, 0);
@@ -422,7 +422,7 @@ static struct foo_va *new_va(struct kunit *test, unsigned long first, unsigned l
 	return va;
 }
 
-/* The tree holds these mappings, up to one with no object, and no others. */
+/* The tree holds exactly these mappings.  One with no object ends the array. */
 static void expect_vas(struct kunit *test, const struct foo_va *want)
 {
 	struct foo_va *va;

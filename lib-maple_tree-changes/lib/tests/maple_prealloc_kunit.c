@@ -3,8 +3,9 @@
  * The specification of maple tree preallocation: a test for each thing that the
  * kernel-doc of mas_preallocate(), mas_reserve() and mas_store_prealloc() promises.
  *
- * It is also built for user space, as tools/testing/radix-tree/maple-prealloc.  There,
- * all allocations fail during a store, and no node may be left at the end of a test.
+ * It is also built for user space, as tools/testing/radix-tree/maple-prealloc.  There, a
+ * store that has to use reserved nodes must not try to allocate, and no node may be left
+ * at the end of a test.
  *
  * What is stored in the tree is also stored in a second one, by mtree_store_range(),
  * which does not preallocate, and the two are compared.
@@ -23,15 +24,20 @@
 
 /* Only user space can make all allocations of a thread fail, and count nodes. */
 #define CAN_REFUSE	false
-static void refuse_memory(bool refuse) { }
+static unsigned long refuse_memory(bool refuse) { return 0; }
 static void allow_memory(void) { }
 static void expect_no_nodes(struct kunit *test) { }
 static void wait_for_rcu(void) { synchronize_rcu(); }
 
-/* Has lockdep or a WARN_ON() complained? */
+/* Has lockdep, the first WARN_ON(), or mt_validate() complained? */
 static unsigned long complaints(void)
 {
-	return !debug_locks + test_taint(TAINT_WARN);
+	unsigned long nr = !debug_locks + test_taint(TAINT_WARN);
+
+#ifdef CONFIG_DEBUG_MAPLE_TREE
+	nr += atomic_read(&maple_tree_tests_run) - atomic_read(&maple_tree_tests_passed);
+#endif
+	return nr;
 }
 
 static void expect_lock_assertion(struct kunit *test, struct ma_state *mas)
@@ -156,7 +162,7 @@ static void other_store(struct kunit *test, unsigned long index, unsigned long l
 	expected_store(test, index, last, value);
 }
 
-/* The entries of grow() are below this, without gaps: most stores split a node. */
+/* The entries of grow() are below this: short ones, scattered over the whole range. */
 #define GROWN	50000UL
 
 static void grow(struct kunit *test, unsigned long n)
@@ -225,15 +231,23 @@ static int reserve(struct kunit *test, struct ma_state *mas, gfp_t gfp)
 	return p.reserve ? mas_reserve(mas, gfp) : mas_preallocate(mas, NULL, gfp);
 }
 
-/* The lock is held, and nothing is allocated. */
+/* The lock is held.  No allocation may be tried. */
+static int store_locked(struct kunit *test, void *value)
+{
+	int ret;
+
+	refuse_memory(true);
+	ret = mas_store_prealloc(&p.mas, value);
+	KUNIT_EXPECT_EQ(test, refuse_memory(false), 0);
+	return ret;
+}
+
 static int store(struct kunit *test, void *value)
 {
 	int ret;
 
 	lock(test);
-	refuse_memory(true);
-	ret = mas_store_prealloc(&p.mas, value);
-	refuse_memory(false);
+	ret = store_locked(test, value);
 	unlock(test);
 	return ret;
 }
@@ -268,7 +282,7 @@ static void set_large_store(struct kunit *test)
 }
 
 /* One reservation is enough for one store, whatever others do in between. */
-static void holds(struct kunit *test)
+static void reservation_holds(struct kunit *test)
 {
 	static void (*const changes[])(struct kunit *test, unsigned long n) = {
 		grow, erase_all, empty, fill, leave_root, rebuild,
@@ -290,7 +304,7 @@ static void holds_for_any_store(struct kunit *test)
 	static const struct {
 		unsigned long index, last, entry;
 	} stores[] = {
-		/* The root holds some entries, but no others, by their lowest bits. */
+		/* Whether the root can hold an entry depends on the lowest bits of the entry. */
 		{ 0, 0, 0x1001 }, { 0, 0, 0x1002 }, { 0, 0, 0x1003 }, { 0, 0, 0x1004 }, { 0, 0, 0 },
 		{ 20, 30, 0x1001 }, { 20, 30, 0 }, { 7, 40000, 0x1001 }, { 7, 40000, 0 },
 		{ 33333, ULONG_MAX, 0x1001 }, { 1, ULONG_MAX - 1, 0 },
@@ -366,14 +380,14 @@ static void state_is_at_entry(struct kunit *test)
 	other_store(test, 41235, 41300, entry(2));
 	KUNIT_EXPECT_EQ(test, reserve(test, &p.mas, GFP_KERNEL), 0);
 	lock(test);
-	KUNIT_EXPECT_EQ(test, mas_store_prealloc(&p.mas, entry(1)), 0);
+	KUNIT_EXPECT_EQ(test, store_locked(test, entry(1)), 0);
 	KUNIT_EXPECT_EQ(test, p.mas.index, 1234);
 	KUNIT_EXPECT_EQ(test, p.mas.last, 41234);
 	KUNIT_EXPECT_PTR_EQ(test, mas_next(&p.mas, ULONG_MAX), entry(2));
 	unlock(test);
 }
 
-/* The range of a NULL is widened over the NULLs beside it, but not by an error. */
+/* The range of a NULL is widened over the NULLs beside it, but not if the store fails. */
 static void null_is_widened(struct kunit *test)
 {
 	for (int i = 0; i < 5; i++)
@@ -391,8 +405,7 @@ static void null_is_widened(struct kunit *test)
 /*
  * One reservation splits a mapping.  Prev and next stay where they are, and only get
  * entries of their own, which needs no nodes:
- *
- *	|<------------- old ------------->|
+ *	|<-------------- old -------------->|
  *	|<- prev ->|<--- new --->|<- next ->|
  */
 static void mapping_is_split(struct kunit *test)
@@ -441,7 +454,7 @@ static void inverted_range_fails(struct kunit *test)
 }
 
 /* The store gives the remaining nodes back, except after mas_reserve(). */
-static void remaining_nodes(struct kunit *test)
+static void remaining_nodes_are_given_back(struct kunit *test)
 {
 	set_large_store(test);
 	/* The last call decides. */
@@ -485,14 +498,14 @@ static void mas_store_until_enomem(struct kunit *test)
 	expect_tree(test);
 }
 
-/* Reserving again tops up: nothing is allocated for what is there, nor lost if it fails. */
+/* Reserving again tops up: it allocates only what is missing, and loses nothing if it fails. */
 static void reserving_again_tops_up(struct kunit *test)
 {
 	mas_set_range(&p.mas, 10, 20);
 	KUNIT_EXPECT_EQ(test, reserve(test, &p.mas, GFP_KERNEL), 0);
 	refuse_memory(true);
 	KUNIT_EXPECT_EQ(test, reserve(test, &p.mas, GFP_NOWAIT), 0);
-	refuse_memory(false);
+	KUNIT_EXPECT_EQ(test, refuse_memory(false), 0);
 	lock(test);
 	mas_store(&p.mas, entry(2));
 	unlock(test);
@@ -504,10 +517,12 @@ static void reserving_again_tops_up(struct kunit *test)
 	expect_stored(test, entry(1));
 }
 
-/* mas_destroy() drops the nodes, and so do mas_store_gfp() and mas_erase(). */
+/* mas_destroy() drops the nodes, as do mas_store_gfp(), mas_erase() and mas_alloc_cyclic(). */
 static void nodes_are_dropped(struct kunit *test)
 {
-	for (int i = 0; i < 4; i++) {
+	unsigned long id, next = GROWN + 1;
+
+	for (int i = 0; i < (p.mt.ma_flags & MT_FLAGS_ALLOC_RANGE ? 5 : 4); i++) {
 		KUNIT_EXPECT_EQ(test, reserve(test, &p.mas, GFP_KERNEL), 0);
 		mas_set(&p.mas, GROWN + 1);
 		if (i == 0)
@@ -519,6 +534,8 @@ static void nodes_are_dropped(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, mas_store_gfp(&p.mas, NULL, GFP_KERNEL), 0);
 		else if (i == 3)
 			mas_erase(&p.mas);
+		else if (i == 4)
+			mas_alloc_cyclic(&p.mas, &id, NULL, next, next, &next, GFP_KERNEL);
 		unlock(test);
 		set_large_store(test);
 		expect_failed(test, entry(1), -ENOMEM);
@@ -565,18 +582,16 @@ static void exact_store(struct kunit *test, void *value)
 	unsigned long index = p.mas.index, last = p.mas.last;
 
 	lock(test);
-	/* The second time, it allocates nothing. */
+	/* The second call uses what the first has allocated, or gives it back. */
 	for (int i = 0; i < 2; i++)
 		KUNIT_EXPECT_EQ(test, mas_preallocate(&p.mas, value, GFP_KERNEL), 0);
-	refuse_memory(true);
-	KUNIT_EXPECT_EQ_MSG(test, mas_store_prealloc(&p.mas, value), 0, "[%lx, %lx]", index, last);
-	refuse_memory(false);
+	KUNIT_EXPECT_EQ_MSG(test, store_locked(test, value), 0, "[%lx, %lx]", index, last);
 	unlock(test);
 	expected_store(test, index, last, value);
 }
 
 /* mas_preallocate() allocates what the store needs: any store into any tree. */
-static void exact_holds(struct kunit *test)
+static void exact_count_holds(struct kunit *test)
 {
 	for (unsigned long i = 0; i < 3000; i++) {
 		unsigned long index = i * 7919 % GROWN;
@@ -618,7 +633,7 @@ static void exact_does_not_walk(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mas_preallocate(&p.mas, entry(2), GFP_KERNEL), 0);
 	root = rcu_dereference_protected(p.mt.ma_root, true);
 	rcu_assign_pointer(p.mt.ma_root, NULL);
-	KUNIT_EXPECT_EQ(test, mas_store_prealloc(&p.mas, entry(2)), 0);
+	KUNIT_EXPECT_EQ(test, store_locked(test, entry(2)), 0);
 	rcu_assign_pointer(p.mt.ma_root, root);
 	unlock(test);
 	expected_store(test, 20, 30, entry(2));
@@ -648,6 +663,7 @@ static void exact_walks_again(struct kunit *test)
 		unsigned long index = 1234 + i * 100, last = index + (i & 1) * 1000;
 		void *value = i & 2 ? entry(i) : NULL;
 
+		destroy(test);
 		grow(test, i & 4 ? 1000 : 3);
 		mas_set_range(&p.mas, index, last);
 		lock(test);
@@ -655,7 +671,7 @@ static void exact_walks_again(struct kunit *test)
 		moves[i / 8](&p.mas);
 		p.mas.index = index;
 		p.mas.last = last;
-		KUNIT_EXPECT_EQ(test, mas_store_prealloc(&p.mas, value), 0);
+		KUNIT_EXPECT_EQ(test, store_locked(test, value), 0);
 		unlock(test);
 		expected_store(test, index, last, value);
 		expect_tree(test);
@@ -667,15 +683,13 @@ static void exact_errors(struct kunit *test)
 {
 	grow(test, 1000);
 	lock(test);
-	for (int i = 0; i < 2; i++) {
-		at_walk(&p.mas);
-		p.mas.index = 1234;
-		p.mas.last = 41234;
-		KUNIT_EXPECT_EQ(test, mas_store_prealloc(&p.mas, entry(1)), -ENOMEM);
-	}
+	at_walk(&p.mas);
+	p.mas.index = 1234;
+	p.mas.last = 41234;
+	KUNIT_EXPECT_EQ(test, store_locked(test, entry(1)), -ENOMEM);
 	KUNIT_EXPECT_EQ(test, mas_preallocate(&p.mas, entry(1), GFP_KERNEL), 0);
 	p.mas.last = p.mas.index - 1;
-	KUNIT_EXPECT_EQ(test, mas_store_prealloc(&p.mas, entry(1)), -EINVAL);
+	KUNIT_EXPECT_EQ(test, store_locked(test, entry(1)), -EINVAL);
 	unlock(test);
 	expect_tree(test);
 	/* The nodes are still there. */
@@ -698,12 +712,12 @@ static void exact_walk_is_dropped(struct kunit *test)
 		if (i)
 			mas_destroy(&p.mas);
 		else
-			KUNIT_EXPECT_EQ(test, mas_store_prealloc(&p.mas, entry(2)), -EINVAL);
+			KUNIT_EXPECT_EQ(test, store_locked(test, entry(2)), -EINVAL);
 		mas_set(&p.mas, 20);
 		mas_walk(&p.mas);
 		p.mas.index = 1234;
 		p.mas.last = 41234;
-		KUNIT_EXPECT_EQ(test, mas_store_prealloc(&p.mas, entry(2)), -ENOMEM);
+		KUNIT_EXPECT_EQ(test, store_locked(test, entry(2)), -ENOMEM);
 	}
 	unlock(test);
 	expect_tree(test);
@@ -783,7 +797,7 @@ static void jobs_in_signalling_section(struct kunit *test)
 	expect_tree(test);
 }
 #else
-/* Memory is short: that takes a slab allocator which fails when it is told to. */
+/* Tests of failing allocations: they need a slab allocator that fails when told to. */
 
 /* Without memory: -ENOMEM, and it can be tried again, also after any other error. */
 static void reserving_fails(struct kunit *test)
@@ -809,7 +823,7 @@ static void exact_allocation_fails(struct kunit *test)
 	grow(test, 1000);
 	other_store(test, 1000, 1233, NULL);
 	lock(test);
-	/* Not those of before, either: this store needs few. */
+	/* It does not keep the nodes of an earlier call, either.  The first store needs few. */
 	mas_set_range(&p.mas, 42, 43);
 	KUNIT_EXPECT_EQ(test, mas_preallocate(&p.mas, entry(1), GFP_KERNEL), 0);
 	mas_set_range(&p.mas, 1100, 45000);
@@ -851,7 +865,7 @@ static void prealloc_exit(struct kunit *test)
 #define EXACT(name)	KUNIT_CASE_PARAM(name, exact_gen_params)
 
 static struct kunit_case prealloc_cases[] = {
-	ANY(holds),
+	ANY(reservation_holds),
 	ANY(holds_for_any_store),
 	ANY(holds_for_any_state),
 	ANY(state_is_at_entry),
@@ -860,14 +874,14 @@ static struct kunit_case prealloc_cases[] = {
 	ANY(exact_fit_needs_no_nodes),
 	ANY(store_without_nodes_fails),
 	ANY(inverted_range_fails),
-	ANY(remaining_nodes),
+	ANY(remaining_nodes_are_given_back),
 	ANY(mas_store_until_enomem),
 	ANY(reserving_again_tops_up),
 	ANY(nodes_are_dropped),
 	ANY(mas_store_allocates_again),
 	ANY(tree_is_set_later),
 	ANY(lock_is_asserted),
-	EXACT(exact_holds),
+	EXACT(exact_count_holds),
 	EXACT(exact_after_reserve),
 	EXACT(exact_does_not_walk),
 	EXACT(exact_walks_again),

@@ -90,9 +90,8 @@ static inline void kunit_fail(struct kunit *test, bool fatal, const char *fmt, .
 	KUNIT_CHECK(test, false, left, ==, right, fmt, ##__VA_ARGS__)
 #define KUNIT_EXPECT_LE(test, left, right)	KUNIT_CHECK(test, false, left, <=, right, "")
 #define KUNIT_EXPECT_GT(test, left, right)	KUNIT_CHECK(test, false, left, >, right, "")
-#define KUNIT_EXPECT_PTR_EQ(test, left, right)	KUNIT_CHECK(test, false, left, ==, right, "")
-#define KUNIT_EXPECT_PTR_EQ_MSG(test, left, right, fmt, ...)			\
-	KUNIT_CHECK(test, false, left, ==, right, fmt, ##__VA_ARGS__)
+#define KUNIT_EXPECT_PTR_EQ	KUNIT_EXPECT_EQ
+#define KUNIT_EXPECT_PTR_EQ_MSG	KUNIT_EXPECT_EQ_MSG
 #define KUNIT_EXPECT_TRUE(test, cond)		KUNIT_CHECK(test, false, !!(cond), ==, true, "")
 #define KUNIT_EXPECT_FALSE(test, cond)		KUNIT_CHECK(test, false, !!(cond), ==, false, "")
 #define KUNIT_ASSERT_EQ(test, left, right)	KUNIT_CHECK(test, true, left, ==, right, "")
