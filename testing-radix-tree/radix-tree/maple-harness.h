@@ -240,7 +240,7 @@ static inline void expect_no_nodes(struct kunit *test)
 }
 
 #undef kfree_rcu		/* that is for nodes only */
-#define kfree_rcu(obj, head)	(offsetof(typeof((obj)[0]), head), synchronize_rcu(), kfree(obj))
+#define kfree_rcu(obj, ...)	(synchronize_rcu(), kfree(obj))
 
 /* main() runs them. */
 #define kunit_test_suites(suite)	static_assert(sizeof(*(suite)))
