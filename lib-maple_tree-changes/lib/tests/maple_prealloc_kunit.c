@@ -664,7 +664,7 @@ static void exact_walks_again(struct kunit *test)
 		void *value = i & 2 ? entry(i) : NULL;
 
 		destroy(test);
-		grow(test, i & 4 ? 1000 : 3);
+		grow(test, i & 4 ? 100 : 3);
 		mas_set_range(&p.mas, index, last);
 		lock(test);
 		KUNIT_EXPECT_EQ(test, mas_preallocate(&p.mas, value, GFP_KERNEL), 0);
