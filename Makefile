@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
 # The commands of the project; the scripts in scripts/ do the work.
 
-VERSION ?= 7.3
+# The series there are, newest first. By default, the newest whose kernel has been fetched, or else can be.
+series := $(shell ls -d patches/linux-*.y/ | sed 's,.*/linux-\(.*\)\.y/,\1,' | sort -rV)
+here := $(firstword $(foreach v,$(series),$(if $(wildcard build/linux-$v.y build/apt/linux-source-$v_*.deb),$v)))
+VERSION ?= $(or $(here),$(firstword $(series)))
+fetch := $(if $(here)$(filter-out file,$(origin VERSION)),,$(series:%=linux-source-%))
 KERNEL ?=
 T ?=
 export VERSION T
 
-.PHONY: help deps tree check check-all docs mutants demo bench bench-tables export check-export mbox clean
+.PHONY: help deps tree our-tree check check-all docs mutants demo bench bench-tables export check-export mbox clean
 
 help:			## show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## */  make \1	/p' Makefile | expand -t 22
@@ -22,6 +26,9 @@ deps:			## install missing Debian packages (needs root or sudo only if there are
 
 ifeq ($(KERNEL),)
 tree: deps		## fetch the kernel and apply the series, in build/linux-X.Y.y; or use KERNEL=path
+	@$(if $(fetch),scripts/tree/fetch.sh $(fetch))
+	@$(if $(fetch),env -u VERSION) $(MAKE) -s our-tree
+our-tree:
 	@$(MAKE) -s -f scripts/tree/Makefile
 	@scripts/tree/apply.sh
 else

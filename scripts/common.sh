@@ -4,7 +4,10 @@
 
 top=$(cd "$(dirname "$0")/../.." && pwd -P)
 build=$top/build
-version=${VERSION:-7.3}
+# series_versions: lists the kernel versions that have a series in patches/.
+series_versions() { (cd "$top/patches" && ls -d linux-*.y/*/) | sed 's,^linux-\(.*\)\.y/.*,\1,' | sort -Vu; }
+newest=$(series_versions | tail -n 1)
+version=${VERSION:-$newest}
 patches=$top/patches/linux-$version.y
 tree=$build/linux-$version.y		# our kernel tree
 mkdir -p "$build"
@@ -31,9 +34,6 @@ isolated_git() { GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 git "$@"; }
 
 # changes REPOSITORY: lists its changed tracked files; does not write its index.
 changes() { GIT_OPTIONAL_LOCKS=0 git -C "$1" status --porcelain --untracked-files=no; }
-
-# series_versions: lists the kernel versions that have a series in patches/.
-series_versions() { (cd "$top/patches" && ls -d linux-*.y/*/) | sed 's,^linux-\(.*\)\.y/.*,\1,' | sort -Vu; }
 
 # parts: prints a line `PART BRANCH' for each part of the series: its directory in patches/linux-X.Y.y, and the
 # branch of our tree at its last commit, which has the same name, except that of the last part, which is `series'.

@@ -82,7 +82,7 @@ grep -xF -e "${T:-.}" "$tmp/all" >"$tmp/names" || grep -e "${T:-.}" "$tmp/all" >
 targets=$(sed 's,^,build/check/stamp/,' "$tmp/names")
 
 # pending: lists the tests that have not passed, and what they need.
-pending() { mk -n run=pending $targets | sed -n 's/^\([A-Z]*=[^ ]* \)*pending \([^ ]*\) .*/\2/p'; }
+pending() { mk -n run=pending $targets | sed -n 's/^\([A-Z_]*=[^ ]* \)*pending \([^ ]*\) .*/\2/p'; }
 seconds_of() { while read -r name; do say "$name $(cat "$check/time/$name" 2>/dev/null || say '? ?')"; done; }
 
 pending | tee "$tmp/todo" | sed "s,.*,$build/log/&.log," | xargs -r -d '\n' rm -f

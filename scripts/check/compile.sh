@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # compile.sh COMMIT: compiles $OBJECTS of COMMIT, and the files in lib/ and mm/ that differ from base, for $ARCH, with
-# $CONFIG and $OPTIONS, and with $FLAGS for make.
+# $CROSS_COMPILE, $CONFIG and $OPTIONS, and with $FLAGS for make.
 # shellcheck disable=SC2086 # words
 set -eu
 . "$(dirname "$0")/../common.sh"
@@ -18,12 +18,7 @@ work=$build/check/slot-$slot obj=$build/check/slot-$slot-$ARCH
 git -C "$tree" show -s --format=%s "$1"
 work_tree "$work" "$1"
 
-case $ARCH in
-x86_64) cross=$([ "$(uname -m)" = x86_64 ] || say x86_64-linux-gnu-) ;;
-arm64) cross=aarch64-linux-gnu- ;;
-arm) cross=arm-linux-gnueabihf- ;;
-esac
-kmake() { make -s -C "$work" O="$obj" ARCH="$ARCH" CROSS_COMPILE="$cross" CHECK="$build/sparse/sparse" "$@"; }
+kmake() { make -s -C "$work" O="$obj" ARCH="$ARCH" CROSS_COMPILE="$CROSS_COMPILE" CHECK="$build/sparse/sparse" "$@"; }
 changed=$(git -C "$work" diff --name-only --diff-filter=d base HEAD -- 'lib/*.c' 'mm/*.c' | sed 's/c$/o/')
 mkdir -p "$obj"
 printf 'CONFIG_%s=y\n' $OPTIONS >"$tmp/config"

@@ -11,7 +11,7 @@ kernel_doc()
 {
 	# shellcheck disable=SC2046 # words
 	"$src/scripts/kernel-doc" -none -Wall $(find . -type f) >"$tmp/out" 2>&1 || { cat "$tmp/out"; return 1; }
-	sed -n -E 's/^(Warning|Error): ([^ :]+):[0-9]+ /\2: /p' "$tmp/out"
+	sed -n -E -e 's/^(Warning|Error): ([^ :]+):[0-9]+ /\2: /p' -e 's/^([^ :]+):[0-9]+: (warning|error): /\1: /p' "$tmp/out"
 }
 
 # `make coccicheck' only takes a directory: run all semantic patches that have a report mode on our files, without

@@ -9,7 +9,9 @@ set -eu
 need_tree
 make_tmp
 name=linux-$version.y
-areas="lib-maple_tree-changes Documentation-core-api testing-radix-tree patches/$name"
+areas=patches/$name
+# The directories by area show the newest series.
+[ "$version" != "$newest" ] || areas="lib-maple_tree-changes Documentation-core-api testing-radix-tree $areas"
 git="isolated_git -C $tree -c core.abbrev=12"
 
 ranges >"$tmp/ranges"

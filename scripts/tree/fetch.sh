@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# fetch.sh linux-source-X.Y|sparse: downloads this package (of sparse, its source) to build/apt.
+# fetch.sh PACKAGE...: downloads the first of the PACKAGEs that a suite of Debian has to build/apt: linux-source-X.Y, or
+# sparse, of which it takes the source.
 set -eu
 . "$(dirname "$0")/../common.sh"
-apt=$build/apt package=$1
+apt=$build/apt
 own_tree="use your own kernel tree: make tree KERNEL=path-to-a-linux-$version-git-tree"
 
 # our_apt COMMAND...: runs it with our own sources, lists and cache, so that it needs no privileges.
@@ -15,7 +16,7 @@ our_apt()
 		-o APT::Sandbox::User=root -o Acquire::Languages=none "$@"
 }
 
-case $package in
+case $1 in
 sparse) kind=Sources get='source --download-only' ;;
 *) kind=Packages get=download ;;
 esac
@@ -32,9 +33,12 @@ printf '%s\n' 'Types: deb deb-src' 'Components: main' "URIs: $uri" \
 our_apt apt-get update || say "   (some suites could not be read, going on without them)"
 
 # Take a release candidate of the kernel only if there is nothing else, but the newest sparse in any case.
-found=$(our_apt apt-cache madison "$package" |
-	awk -v kind=$kind '$NF == kind { print (kind == "Sources" || $3 !~ /~rc/), $3 }' |
-	sort -k 1n -k 2V | sed -n '$s/.* //p')
+for package; do
+	found=$(our_apt apt-cache madison "$package" |
+		awk -v kind=$kind '$NF == kind { print (kind == "Sources" || $3 !~ /~rc/), $3 }' |
+		sort -k 1n -k 2V | sed -n '$s/.* //p')
+	[ -z "$found" ] || break
+done
 if [ -z "$found" ]; then
 	[ "$package" != sparse ] || die "no suite of Debian has the source of sparse now. Build sparse yourself:
 	git clone https://git.kernel.org/pub/scm/devel/sparse/sparse.git && make -C sparse sparse
@@ -42,7 +46,7 @@ copy sparse/sparse to build/sparse/sparse, then run \`make tree' again"
 	have=$(our_apt apt-cache search --names-only '^linux-source-[0-9]' |
 		sed -n 's/^linux-source-\([0-9.]*\) .*/\1/p' | sort -Vu)
 	other=$(series_versions | grep -xF -e "$have" | sed 's/^/	make tree VERSION=/')
-	die "no suite of Debian has $package now. They have Linux $(say "$have" | xargs).
+	die "no suite of Debian has $* now. They have Linux $(say "$have" | xargs).
 ${other:+This project also has a series for:
 $other
 Or }$own_tree"
