@@ -123,17 +123,8 @@ static inline void tree_kind_desc(const struct tree_kind *kind, char *desc)
 
 KUNIT_ARRAY_PARAM(tree_kinds, tree_kinds, tree_kind_desc);
 
-/* In RCU mode, a store takes the most nodes, and readers need no lock. */
-static const struct tree_kind rcu_kinds[] = {
-	{ "regular", MT_FLAGS_USE_RCU },
-	{ "allocation", MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU },
-};
-
-KUNIT_ARRAY_PARAM(rcu_kinds, rcu_kinds, tree_kind_desc);
-
 /* A test that runs with each kind of tree: test->param_value is a struct tree_kind. */
 #define TREE_CASE(name)	KUNIT_CASE_PARAM(name, tree_kinds_gen_params)
-#define RCU_CASE(name)	KUNIT_CASE_PARAM(name, rcu_kinds_gen_params)
 
 /* POSIX defines the numbers: a seed gives the same everywhere.  Each thread has its own. */
 struct rnd {

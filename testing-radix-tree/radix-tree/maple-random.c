@@ -562,10 +562,10 @@ static void look_up(struct worker *w)
 
 static void remap_or_look_up(struct worker *w)
 {
-	if (w->min)
-		look_up(w);
-	else
+	if (!w->min)
 		remap(w);
+	else if (mt_in_rcu(w->mt))
+		look_up(w);
 }
 
 /* Small trees have the special cases, and start empty.  Large ones start filled. */
@@ -663,7 +663,7 @@ static void reservation_threads(struct kunit *test)
 	run(test, reserve, THREADS);
 }
 
-static void readers(struct kunit *test)
+static void remaps(struct kunit *test)
 {
 	run(test, remap_or_look_up, 3);
 }
@@ -672,7 +672,7 @@ static struct kunit_case cases[] = {
 	TREE_CASE(changes), TREE_CASE(threads), TREE_CASE(iteration),
 	KUNIT_CASE_PARAM(reservation, reserve_kinds_gen_params),
 	KUNIT_CASE_PARAM(reservation_threads, reserve_kinds_gen_params),
-	RCU_CASE(readers), {}
+	TREE_CASE(remaps), {}
 };
 
 static struct kunit_suite suite = { .name = "maple_random", .test_cases = cases };
