@@ -68,7 +68,7 @@ check-export:		## compare these with the tree's commits
 mbox:			## write the mails of each part to build/PART.mbox; does not send them
 	@scripts/post/mbox.sh
 
-clean:			## remove logs and all results; keep kernel trees, downloads, sparse, before-export
+clean:			## remove all logs and results from build/, but not bench/ or the kernel trees
 	@mkdir -p build && cd build && rm -rf log check tmp.* bench mutants docs *.mbox
 	@cd build && for d in linux-*.y; do [ ! -d "$$d" ] || git -C "$$d" worktree prune; done
 	@echo 'Removed logs, test results, measurements, docs and mails from build/. Kept the kernel trees, the downloads,'

@@ -14,6 +14,7 @@
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
+#include <linux/xarray.h>
 
 #define CAN_REFUSE	false
 static unsigned long refuse_memory(bool refuse) { return 0; }
@@ -205,7 +206,7 @@ static int foo_map_range(struct foo_job *job, unsigned long first, unsigned long
 	if (cut_next)
 		foo_cut(job->next, next, last + 1, next->last);
 
-	/* Only this store can need nodes. */
+	/* Only this store may need nodes. */
 	mas_set_range(mas, first, last);
 	ret = mas_store_prealloc(mas, job->new);
 	if (ret)
@@ -275,9 +276,9 @@ static void foo_step(struct foo *foo, struct foo_va *old, void *entry)
 
 /* [retire] */
 /*
- * va must not be freed meanwhile: own it, have a reference, or call this under
+ * va must not be freed in the meantime: own it, hold a reference, or call this under
  * rcu_read_lock().  On success, free it with kfree_rcu().  -ENOENT: somebody else has
- * removed it.  -ENOMEM, only in 0 to 0: it is still there.  The range is not free before
+ * removed it.  -ENOMEM, only in 0 to 0: it is still there.  The range stays in use until
  * foo_reclaim().
  */
 static int foo_retire(struct foo *foo, struct foo_va *va)
@@ -656,7 +657,7 @@ static void doc_interrupt(struct kunit *test)
 		kunit_skip(test, "the lock cannot be taken there with PREEMPT_RT");
 
 	KUNIT_ASSERT_EQ(test, foo_arm(&foo, &i.mas), 0);
-	/* For lockdep, the trees of this file would all have the same lock. */
+	/* Otherwise, the locks of all trees in this file would be in the same class. */
 	lockdep_set_class(&foo.mt.ma_lock, &irq_lock);
 	hrtimer_setup(&i.timer, interrupt_comes, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
 	hrtimer_start(&i.timer, us_to_ktime(100), HRTIMER_MODE_REL);

@@ -84,7 +84,7 @@ static const struct prealloc_kind {
 	{ "regular, RCU", MT_FLAGS_LOCK_EXTERN | MT_FLAGS_USE_RCU },
 	{ "allocation, RCU", MT_FLAGS_LOCK_EXTERN | MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU },
 }, job_kinds[] = {
-	/* No external lock: a mutex must not be taken where a fence is signalled. */
+	/* No external lock: others allocate with the mutex held, so a job must not take it. */
 	{ "regular", 0 },
 	{ "mas_reserve(), allocation, RCU", MT_FLAGS_ALLOC_RANGE | MT_FLAGS_USE_RCU, true },
 };
@@ -749,7 +749,7 @@ static void exact_mas_store(struct kunit *test)
 }
 
 #ifdef __KERNEL__
-/* A worker, and lockdep, which knows that a fence is being signalled */
+/* A job for a worker.  It tells lockdep that it is in a fence signalling section. */
 struct job {
 	struct work_struct work;
 	struct ma_state mas;
