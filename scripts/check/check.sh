@@ -72,7 +72,8 @@ patches_mk >"$check/patches.mk"
 [ "$(git -C "$src" rev-parse HEAD 2>/dev/null)" = "$(git -C "$tree" rev-parse "$commit^0")" ] ||
 	work_tree "$src" "$commit"
 # shellcheck disable=SC2016 # for make
-grep -q maple_stress "$src/lib/Makefile" || say 'obj-$(CONFIG_SYNC_FILE) += maple_stress.o' >>"$src/lib/Makefile"
+grep -q maple_stress "$src/lib/Makefile" ||
+	say 'obj-$(and $(CONFIG_SYNC_FILE),$(CONFIG_FAULT_INJECTION)) += maple_stress.o' >>"$src/lib/Makefile"
 cmp -s "$stress" "$src/lib/maple_stress.c" || cp "$stress" "$src/lib"
 
 mk() { make -s -f scripts/check/Makefile CHECK=build/check "$@"; }

@@ -24,4 +24,5 @@ mkdir -p "$obj"
 printf 'CONFIG_%s=y\n' $OPTIONS >"$tmp/config"
 kmake KCONFIG_ALLCONFIG="$tmp/config" "$CONFIG"
 [ "$CONFIG" = allnoconfig ] || { cat "$tmp/config" >>"$obj/.config"; kmake olddefconfig; }
-kmake -j"$(nproc)" $FLAGS $OBJECTS $changed
+# Linux 6.12 still lets sparse check lock contexts, but it cannot see that a lock is dropped under the same condition.
+kmake -j"$(nproc)" $FLAGS CF=-Wno-context $OBJECTS $changed
