@@ -4,6 +4,7 @@
 include Makefile
 
 vpath %.c $(dir $(firstword $(MAKEFILE_LIST)))
+CFLAGS += $(DEFINES)
 
 ifdef FAST
 CFLAGS := $(filter-out -fsanitize% -Og,$(CFLAGS)) -O2 -w
