@@ -20,9 +20,15 @@ work_tree "$work" "$1"
 
 kmake() { make -s -C "$work" O="$obj" ARCH="$ARCH" CROSS_COMPILE="$CROSS_COMPILE" CHECK="$build/sparse/sparse" "$@"; }
 changed=$(git -C "$work" diff --name-only --diff-filter=d base HEAD -- 'lib/*.c' 'mm/*.c' | sed 's/c$/o/')
+# To configure takes as long as to compile a file: do it only if an option may differ.
 mkdir -p "$obj"
 printf 'CONFIG_%s=y\n' $OPTIONS >"$tmp/config"
-kmake KCONFIG_ALLCONFIG="$tmp/config" "$CONFIG"
-[ "$CONFIG" = allnoconfig ] || { cat "$tmp/config" >>"$obj/.config"; kmake olddefconfig; }
+{ say "$CONFIG"; cat "$tmp/config"; git -C "$work" ls-files -s '*Kconfig*'; } >"$tmp/options"
+cmp -s "$tmp/options" "$obj/options" || {
+	rm -f "$obj/options"
+	kmake KCONFIG_ALLCONFIG="$tmp/config" "$CONFIG"
+	[ "$CONFIG" = allnoconfig ] || { cat "$tmp/config" >>"$obj/.config"; kmake olddefconfig; }
+	mv "$tmp/options" "$obj"
+}
 # Linux 6.12 still lets sparse check lock contexts, but it cannot see that a lock is dropped under the same condition.
 kmake -j"$(nproc)" $FLAGS CF="$([ "$version" != 6.12 ] || say -Wno-context)" $OBJECTS $changed

@@ -131,13 +131,8 @@ without_replaced()
 }
 
 # Each part must end with the same files as in our real tree.
-same_ends()
-{
-	for b in $(branches); do
-		[ "$(g rev-parse "$b^{tree}")" = "$(git -C "$tree" rev-parse "$b^{tree}")" ]
-	done
-	make_tree | grep 'nothing to do'
-}
+ends() { for b in $(branches); do git -C "$1" ls-tree -r "$b" -- $files; done; }
+same_ends() { ends "$dir" >"$tmp/ends" && ends "$tree" | diff - "$tmp/ends" && make_tree | grep 'nothing to do'; }
 
 changed() { project; patch_changed; make_tree; same_ends; g log --format=%s base..1-fixes | grep '^Our '; }
 
@@ -219,23 +214,19 @@ mailed()
 	g log --reverse "$describe" base..work | diff "$tmp/want" -
 }
 
-borrow "$tree" base "$tmp/kernel" $files Makefile
-rm -rf "$tmp/kernel/.git"
-git init -q -b master "$tmp/kernel"
-identity "$tmp/kernel"
+# With the files and directories by which get_maintainer.pl recognizes a kernel tree.
 dir=$tmp/kernel
-commit kernel
-# With the files by which get_maintainer.pl recognizes a kernel tree.
+borrow "$tree" base "$dir" COPYING CREDITS Kbuild MAINTAINERS Makefile README scripts/get_maintainer.pl $files
+rm -rf "$dir/.git"
+git init -q -b master "$dir"
+identity "$dir"
+commit kernel notes "--message=$(cat "$patches.base")"
 mkdir -p "$tmp/template/build" "$tmp/template/bin"
 (cd "$top" && cp -R scripts patches cover-letter.txt "$tmp/template")
 dir=$tmp/template/build/linux-$version.y
-borrow "$tree" series "$dir" notes COPYING CREDITS Kbuild MAINTAINERS Makefile README scripts/get_maintainer.pl $files
-(cd "$dir" && mkdir -p Documentation arch include drivers fs init ipc kernel lib scripts)
-g checkout -q -B series
-git -C "$tree" for-each-ref --format='update %(refname) %(objectname)' refs/tags refs/heads | g update-ref --stdin
-g config rebase.updateRefs true
-identity "$dir"
-cp "$tree/.git/applied-patches" "$dir/.git"
+cp -a "$tmp/kernel" "$dir"
+(cd "$dir" && mkdir -p Documentation arch include drivers fs init ipc kernel lib scripts && git tag base)
+"$tmp/template/scripts/tree/apply.sh"
 project
 : >"$tmp/mailed"
 last_file=$(cat "$patches"/*/*.patch | sed -n 's,^--- a/,,p' | awk '!seen[$0]++' | tail -n 1)
