@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ns per store of a maple tree, by the way in which its nodes come, of the fastest batch:
- * the others were interrupted more often. And memory.
+ * ns per store of a maple tree, by the way in which its nodes come, and memory.
  *
  * Copied to lib/ and built in by make bench. With maple_bench.run on the command line it
  * runs at boot, prints lines
@@ -19,6 +18,7 @@
 #include <linux/reboot.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/sort.h>
 #include <linux/vmalloc.h>
 #include <linux/vmstat.h>
 #include "../mm/slab.h"
@@ -297,6 +297,7 @@ static const struct way ways[] = {
 };
 
 #define NR_WAYS ARRAY_SIZE(ways)
+static_assert(NR_WAYS == 9);
 
 enum op { OP_STORE, OP_OVERWRITE, OP_RESERVE, NR_OPS };
 static const char * const op_names[] = { "store", "overwrite", "reserve" };
@@ -468,13 +469,34 @@ static bool used(const struct way *way, bool rb, enum op op)
 	return way->rb == rb && (PATCHED || !way->patched) && (op != OP_RESERVE || way->reserve);
 }
 
-/* measure - all ways in turn on the same tree, so that they see the same of all else */
-static void measure(const char *kind, unsigned int flags, bool rb, const unsigned int *order,
+static int by_number(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+/* shuffle - put nr random ones of the n places first: the CPU must not learn to predict them */
+static void shuffle(unsigned int *order, unsigned int nr, unsigned int n)
+{
+	static struct rnd_state rnd;
+
+	prandom_seed_state(&rnd, ktime_get_ns());
+	for (unsigned int i = 0; i < nr; i++) {
+		unsigned int j = i + prandom_u32_state(&rnd) % (n - i);
+
+		swap(order[i], order[j]);
+	}
+}
+
+/*
+ * measure - all ways in turn on the same tree, so that they see the same of all else. The order
+ * changes, since a way is faster or slower after some other way.
+ */
+static void measure(const char *kind, unsigned int flags, bool rb, unsigned int *order,
 		    unsigned int n)
 {
+	static const unsigned int steps[] = { 1, 2, 4, 5, 7, 8 };	/* prime to NR_WAYS */
 	static struct index idx;
-	struct job job = { .idx = &idx, .nr = min(n, STORES) };
-	unsigned int pos = 0;
+	struct job job = { .idx = &idx, .nr = min(n, STORES), .places = order };
 
 	spin_lock_init(&idx.lock);
 	mt_init_flags(&idx.mt, flags);
@@ -485,27 +507,28 @@ static void measure(const char *kind, unsigned int flags, bool rb, const unsigne
 	}
 
 	for (unsigned int op = 0; op < NR_OPS; op++) {
-		unsigned int fastest[NR_WAYS];
+		static unsigned int ns10[NR_WAYS][WARM_UP + BATCHES];
 
-		memset(fastest, 0xff, sizeof(fastest));
-		for (unsigned int b = 0; b < BATCHES + WARM_UP && !failed; b++) {
+		for (unsigned int b = 0; b < WARM_UP + BATCHES && !failed; b++) {
 			for (unsigned int i = 0; i < NR_WAYS; i++) {
-				unsigned int w = (b + i) % NR_WAYS, ns10;
+				unsigned int w = (b + i * steps[b % ARRAY_SIZE(steps)]) % NR_WAYS;
 
 				if (!used(&ways[w], rb, op))
 					continue;
-				job.places = order + pos;
-				pos = pos + 2 * job.nr > n ? 0 : pos + job.nr;
-				job.warm_up = order + pos;
-				ns10 = run_batch(&job, &ways[w], op);
-				if (b >= WARM_UP)
-					fastest[w] = min(fastest[w], ns10);
+				shuffle(order, job.nr, n);
+				job.warm_up = order + (n < 2 * job.nr ? 0 : job.nr);
+				ns10[w][b] = run_batch(&job, &ways[w], op);
 			}
 		}
 		for (unsigned int w = 0; w < NR_WAYS && !failed; w++) {
-			if (used(&ways[w], rb, op))
-				pr_info("BENCH op=%s tree=%s path=%s n=%u ns=%u.%u\n", op_names[op],
-					kind, ways[w].name, n, fastest[w] / 10, fastest[w] % 10);
+			unsigned int median;
+
+			if (!used(&ways[w], rb, op))
+				continue;
+			sort(ns10[w] + WARM_UP, BATCHES, sizeof(**ns10), by_number, NULL);
+			median = ns10[w][WARM_UP + BATCHES / 2];
+			pr_info("BENCH op=%s tree=%s path=%s n=%u ns=%u.%u\n", op_names[op], kind,
+				ways[w].name, n, median / 10, median % 10);
 		}
 	}
 	check(&idx, rb, n);

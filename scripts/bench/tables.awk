@@ -126,9 +126,9 @@ function verdict(x, goal)
 function external_tables(	o, t, s, x, y, i, k, base, path)
 {
 	print "\nNanoseconds per store, for what also exists without the series. lib/maple_tree.c without the series"
-	print "(base) and with it are in the same kernel and work on the same tree. Each round takes the fastest of"
-	print "20 batches; all tables show the median of the rounds. A ratio is the quotient of two medians; in brackets,"
-	print "the smallest and the largest ratio of a round. UML, native speed, one CPU."
+	print "(base) and with it are in the same kernel and work on the same tree. A round takes the median of 20"
+	print "batches of stores at random places; all tables show the median of the rounds. A ratio is the quotient of"
+	print "two medians; in brackets, the smallest and the largest ratio of a round. UML, native speed, one CPU."
 	print "  exact      external lock, held for mas_preallocate() and mas_store_prealloc(), as for VMAs"
 	print "  gfp        internal lock; mas_store_gfp()"
 	print "  again      a second copy of base, relative to base: the effect of code placement"
