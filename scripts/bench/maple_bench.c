@@ -489,7 +489,7 @@ static void shuffle(unsigned int *order, unsigned int nr, unsigned int n)
 
 /*
  * measure - all ways in turn on the same tree, so that they see the same of all else. The order
- * changes, since a way is faster or slower after some other way.
+ * changes, so that none always runs after the same one.
  */
 static void measure(const char *kind, unsigned int flags, bool rb, unsigned int *order,
 		    unsigned int n)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Builds tools/testing/radix-tree and tools/testing/vma of COMMIT in build/check/suites-NAME. all: also runs
 # vma and the suites of the maple tree, then removes the directory. vma=: without tools/testing/vma. NAME=1-fixes:
-# without sanitizers, which take most of the time. They see the fixes in `series'.
+# without sanitizers, which take half of the time. They see the fixes in `series'.
 
 tree := build/linux-$(VERSION).y
 dir := build/check/suites-$(NAME)

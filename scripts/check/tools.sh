@@ -130,8 +130,8 @@ without_replaced()
 	xargs git -C "$dir" am -q <"$tmp/others"
 }
 
-# Each part must end with the same files as in our real tree.
-ends() { for b in $(branches); do git -C "$1" ls-tree -r "$b" -- $files; done; }
+# Each part must end with the same changes to the same files as in our real tree.
+ends() { for b in $(branches); do git -C "$1" diff-tree -r base "$b"; done; }
 same_ends() { ends "$dir" >"$tmp/ends" && ends "$tree" | diff - "$tmp/ends" && make_tree | grep 'nothing to do'; }
 
 changed() { project; patch_changed; make_tree; same_ends; g log --format=%s base..1-fixes | grep '^Our '; }
