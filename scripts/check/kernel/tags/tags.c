@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A module with allocation tags, which tags_init.c loads under many names. TAGS_ALIGN is
+ * A module with allocation tags, which init.c loads under many names. TAGS_ALIGN is
  * the alignment of the section that they are in, TAGS_SPACE what it has before them.
  */
 #include <linux/module.h>
