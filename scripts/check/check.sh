@@ -53,15 +53,12 @@ patches_mk()
 			key "user-$name" of "$c" -- $user
 		done
 	done <"$tmp/ranges"
-	for c in 1-fixes series; do
-		key "user-$c" of $c -- $user
-		say "commit-$c := $c"
-		git -C "$tree" ls-tree --name-only $c tools/testing/radix-tree/ | sed -n "s,.*/\(maple.*\)\.c$,programs-$c += \1,p"
-	done
+	git -C "$tree" ls-tree --name-only series tools/testing/radix-tree/ | sed -n 's,.*/\(maple.*\)\.c$,programs += \1,p' | sort
 }
 
 key kernel of "$commit" -- $code
 key series of series -- $code
+key user-series of series -- $user
 key mails git -C "$tree" log --format='%T %B %an %ae' base..series
 key docs git -C "$tree" ls-tree -r series Documentation/core-api include/linux/maple_tree.h lib/maple_tree.c lib/tests
 key project project

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Builds tools/testing/radix-tree and tools/testing/vma of COMMIT in build/check/suites-NAME. all: also runs
-# vma and the suites of the maple tree, then removes the directory. vma=: without tools/testing/vma. NAME=1-fixes:
-# without sanitizers, which take half of the time. They see the fixes in `series'.
+# vma and the suites of the maple tree, then removes the directory. vma=: without tools/testing/vma.
 
 tree := build/linux-$(VERSION).y
 dir := build/check/suites-$(NAME)
@@ -14,7 +13,6 @@ build:
 	@rm -rf $(dir)
 	@mkdir -p $(dir)
 	@git -C $(tree) archive $(COMMIT) arch/arm64/include arch/x86/include include lib mm scripts tools | tar -x -C $(dir)
-	@$(if $(filter 1-fixes,$(NAME)),sed -i 's/ -fsanitize=[a-z]*//g' $(suites)/shared/shared.mk)
 	@$(MAKE) -s -C $(suites)/radix-tree
 	@$(if $(vma),$(MAKE) -s -C $(suites)/vma)
 all: build
