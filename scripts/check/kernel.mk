@@ -27,6 +27,7 @@ build: config
 		$(here)/$(if $(tags),tags/)init.c
 	@printf '%s\n' 'dir /dev 0755 0 0' 'nod /dev/console 0600 0 0 c 5 1' 'dir /proc 0755 0 0' 'dir /sys 0755 0 0' \
 		'file /init $(out)/init.static 0755 0 0' >$(out)/list
+	@$(if $(has),,rm -f $(out)/lib/tests/maple_*.ko)
 	@$(if $(tags),find $(out)/tags $(out)/lib/tests \( -name 'maple_*.ko' -o -name '*_00.ko' \) \
 		-printf 'file /%f %p 0644 0 0\n' >>$(out)/list)
 	@$(out)/usr/gen_init_cpio $(out)/list >$(out)/initramfs
