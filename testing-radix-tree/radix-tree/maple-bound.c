@@ -92,10 +92,9 @@ static void new_tree(int height, bool all)
  */
 static int store_most(int before, int height)
 {
+	MA_STATE(mas, &mt, BORDER, BORDER + 1);
 	void *new = value(1000);
 	int taken;
-
-	MA_STATE(mas, &mt, BORDER, BORDER + 1);
 
 	snprintf(context, sizeof(context), "height %d, was %d", height, before);
 	mt_set_height(&mt, before);
@@ -233,9 +232,8 @@ static int random_store(struct ma_state *mas, struct rnd *r)
 /* A search that does not find the worst case would not find a worse one. */
 static void search(struct kunit *test)
 {
-	struct rnd r = rnd_seed(seed);
-
 	MA_STATE(mas, &mt, 0, 0);
+	struct rnd r = rnd_seed(seed);
 
 	for (int h = 1; h <= FULL_HEIGHT; h++) {
 		int most = 0;

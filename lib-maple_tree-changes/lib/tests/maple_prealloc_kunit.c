@@ -621,10 +621,7 @@ static void exact_after_reserve(struct kunit *test)
 	}
 }
 
-/*
- * The store is made where mas_preallocate() has found its place: it does not walk.  This
- * is not promised, but keeps stores of VMAs as fast as they were.
- */
+/* Not promised, but keeps stores of VMAs as fast as they were: the store does not walk. */
 static void exact_does_not_walk(struct kunit *test)
 {
 	void *root;
