@@ -55,14 +55,13 @@ static unsigned long last_index(unsigned long min, unsigned long max, int i, int
 
 static struct maple_enode *new_node(int height, unsigned long min, unsigned long max, bool all)
 {
+	MA_STATE(mas, &mt, 0, 0);
 	enum maple_type type = height == 1 ? maple_leaf_64 : inner_type();
 	struct maple_node *node = mt_alloc_one(GFP_KERNEL | __GFP_ZERO);
 	struct maple_enode *enode = mt_mk_node(node, type);
 	void __rcu **slots = ma_slots(node, type);
 	int nr = all || (min <= BORDER + 1 && max >= BORDER) ? mt_slots[type] : 1;
 	unsigned long first = min, last;
-
-	MA_STATE(mas, &mt, 0, 0);
 
 	ma_set_meta(node, type, 0, nr - 1);
 	for (int i = 0; i < nr; i++, first = last + 1) {
@@ -201,6 +200,7 @@ static void has_fewest_entries(struct kunit *test)
 		build(&r, h, false);
 		KUNIT_EXPECT_EQ(test, erase_most(), fewest_entries(h));
 	}
+	KUNIT_EXPECT_LE(test, MAPLE_PREALLOC_ENTRIES, fewest_entries(MAPLE_PREALLOC_HEIGHT + 1));
 }
 
 /* The last index of a node, or of an entry */
