@@ -287,7 +287,7 @@ static void reservation_holds(struct kunit *test)
 	static void (*const changes[])(struct kunit *test, unsigned long n) = {
 		grow, erase_all, empty, fill, leave_root, rebuild,
 	};
-	static const unsigned long counts[] = { 0, 1, 50, 3000 };
+	static const unsigned long counts[] = { 0, 1, 50, 1000 };
 
 	for (int i = 0; i < ARRAY_SIZE(changes) * ARRAY_SIZE(counts); i++) {
 		destroy(test);
