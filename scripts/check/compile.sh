@@ -7,14 +7,7 @@ set -eu
 . "$(dirname "$0")/../common.sh"
 make_tmp
 
-# This may run several times at once: each run takes a work tree of its own.
-slot=0
-until
-	slot=$((slot + 1))
-	exec 9>"$build/check/slot-$slot.lock"
-	flock -n 9
-do :; done
-work=$build/check/slot-$slot obj=$build/check/slot-$slot-$ARCH
+work=$build/check/compile obj=$build/check/compile-$ARCH
 git -C "$tree" show -s --format=%s "$1"
 work_tree "$work" "$1"
 

@@ -11,6 +11,7 @@
  * or `failed'. What lockdep and the like have to say about it is for the script to read.
  */
 #include <linux/completion.h>
+#include <linux/debug_locks.h>
 #include <linux/delay.h>
 #include <linux/dma-fence.h>
 #include <linux/hrtimer.h>
@@ -780,10 +781,17 @@ static void case_softirq_destroy(unsigned long unused)
 	irq_case(irq_destroy, false);
 }
 
+/* As a boot parameter. */
+static void case_no_lockdep(unsigned long unused)
+{
+	debug_locks_off();
+}
+
 static const struct {
 	const char *name;
 	void (*run)(unsigned long seed);
 } cases[] = {
+	{ "no-lockdep", case_no_lockdep },
 	{ "stress", run_stress },
 	{ "iterate", run_iterate },
 	{ "sheaves", case_sheaves },
