@@ -24,4 +24,4 @@ cmp -s "$tmp/options" "$obj/options" || {
 	mv "$tmp/options" "$obj"
 }
 # Linux 6.12 still lets sparse check lock contexts, but it cannot see that a lock is dropped under the same condition.
-kmake -j"$(nproc)" $FLAGS CF="$([ "$version" != 6.12 ] || say -Wno-context)" $OBJECTS $changed
+kmake $FLAGS CF="$([ "$version" != 6.12 ] || say -Wno-context)" $OBJECTS $changed

@@ -7,11 +7,11 @@ kernel=$1; shift
 src=$build/check/tree out=$build/check/$kernel
 make_tmp
 
-# boot SECONDS PARAMETERS INIT...: boots the kernel; writes its console to stdout and to $tmp/log.
+# boot SECONDS PARAMETERS INIT...: boots the kernel, also with $PARAMETERS; writes its console to stdout and $tmp/log.
 boot()
 {
 	# A stall means nothing on a loaded machine. The time limit catches a kernel that hangs.
-	limit=$1 params="panic=-1 oops=panic rcupdate.rcu_cpu_stall_suppress=1 $2" rc=0; shift 2
+	limit=$1 params="panic=-1 oops=panic rcupdate.rcu_cpu_stall_suppress=1 ${PARAMETERS:-} $2" rc=0; shift 2
 	# KCSAN's default, one access in 4000, is too little for such a short run.
 	[ "$kernel" != kcsan ] || params="$params kcsan.skip_watch=100"
 	# shellcheck disable=SC2086 # words
