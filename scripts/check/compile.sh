@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # compile.sh COMMIT: compiles $OBJECTS of COMMIT, and the files in lib/ and mm/ that differ from base, for $ARCH, with
 # $CROSS_COMPILE, $CONFIG and $OPTIONS, and with $FLAGS for make.
-# shellcheck disable=SC2086 # words
+# shellcheck disable=SC2046,SC2086 # words
 set -eu
 . "$(dirname "$0")/../common.sh"
 make_tmp
@@ -20,7 +20,10 @@ printf 'CONFIG_%s=y\n' $OPTIONS >"$tmp/config"
 cmp -s "$tmp/options" "$obj/options" || {
 	rm -f "$obj/options"
 	kmake KCONFIG_ALLCONFIG="$tmp/config" "$CONFIG"
-	[ "$CONFIG" = allnoconfig ] || { cat "$tmp/config" >>"$obj/.config"; kmake olddefconfig; }
+	[ "$CONFIG" = allnoconfig ] || {
+		"$work/scripts/config" --file "$obj/.config" $(printf -- '-e %s ' $OPTIONS)
+		kmake olddefconfig
+	}
 	mv "$tmp/options" "$obj"
 }
 # Linux 6.12 still lets sparse check lock contexts, but it cannot see that a lock is dropped under the same condition.
