@@ -7,8 +7,8 @@ set -eu
 apt=$build/apt
 own_tree="use your own kernel tree: make tree KERNEL=path-to-a-linux-$version-git-tree"
 
-# our_apt COMMAND...: runs it with our own sources, lists and cache, so that it needs no privileges. A mirror that is
-# weeks late is good enough: the lists are signed, and what is taken from them is only compiled.
+# our_apt COMMAND...: runs it with our own sources, lists and cache, so that it needs no privileges. A mirror may
+# be weeks late: lists that have expired will do, if they are signed.
 our_apt()
 {
 	our_apt=$1; shift
