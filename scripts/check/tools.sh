@@ -161,7 +161,7 @@ rebased()
 # The next run must do what a killed one has left.
 killed()
 {
-	for at in 'fetch -q' 'checkout -q --detach' update-ref symbolic-ref; do
+	for at in 'checkout -q --detach' update-ref symbolic-ref; do
 		project
 		patch_changed
 		fake git "*' $at '*) kill -9 \$PPID ;; *) exec $(command -v git) \"\$@\" ;;"
@@ -183,7 +183,7 @@ no_suite()
 		grep "no suite .* has linux-source-9.9.* Linux 6.1 $version\\. .*make tree VERSION=$version .*make tree KERNEL="
 }
 
-draft() { project; submitter Nobody nobody@nowhere.example; DRAFT=1 make_mbox; }
+draft() { project; submitter A a@a.example; fake perl '*) echo b@b.test ;;'; DRAFT=1 PATH=$project/bin:$PATH make_mbox; }
 
 # From the mails, b4 must restore the series byte for byte, except for the submitter. The last patch has
 # another author, and must keep him. The cover letter must say what the part applies to.
