@@ -13,9 +13,9 @@ tree=$build/linux-$version.y		# our kernel tree
 mkdir -p "$build"
 
 # The user's environment must not change what git writes; and VERSION on make's command line must
-# not reach the kernel's Makefile.
-export LC_ALL=C TZ=UTC
-unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
+# not reach the kernel's Makefile. $JOBSERVER is what make -j gives to the make below it.
+export LC_ALL=C TZ=UTC MAKEFLAGS="${JOBSERVER:-}"
+unset MFLAGS MAKEOVERRIDES MAKELEVEL
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_EXTERNAL_DIFF GIT_DIFF_OPTS CDPATH
 
 say() { printf '%s\n' "$*"; }

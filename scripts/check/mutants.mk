@@ -15,6 +15,7 @@ mutant := sh scripts/check/mutant.sh
 
 MAKEOVERRIDES :=
 export LC_ALL := C
+export JOBSERVER :=
 .PHONY: mutants FORCE
 .DELETE_ON_ERROR:
 
