@@ -15,9 +15,10 @@ tags := $(filter tags,$(KERNEL))
 top := $(CURDIR)
 out := $(top)/build/check/$(KERNEL)
 here := $(top)/scripts/check/kernel
-# In User-mode Linux, KASAN only looks at what accesses the nodes of a maple tree: the rest takes longer to compile.
-kasan := KASAN_SANITIZE=n $(patsubst %,KASAN_SANITIZE_%.o=y,maple_tree test_maple_tree maple_stress \
-	maple_doc_kunit maple_prealloc_kunit)
+# In User-mode Linux, KASAN only looks at what accesses the nodes of a maple tree, and at what changes, copies or shows
+# VMAs, which are in one: with it, the rest takes longer to compile.
+kasan := KASAN_SANITIZE=n $(patsubst %,KASAN_SANITIZE_%.o=y,maple_tree test_maple_tree maple_stress maple_doc_kunit \
+	maple_prealloc_kunit vma vma_init mmap mprotect mremap fork memory task_mmu)
 kmake := $(MAKE) -s -C build/check/tree ARCH=$(if $(uml),um $(kasan),x86_64) O=$(out)
 
 MAKEOVERRIDES :=

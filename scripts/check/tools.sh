@@ -161,7 +161,7 @@ rebased()
 # The next run must do what a killed one has left.
 killed()
 {
-	for at in 'checkout -q --detach' update-ref symbolic-ref; do
+	for at in 'fetch -q' 'checkout -q --detach' update-ref symbolic-ref; do
 		project
 		patch_changed
 		fake git "*' $at '*) kill -9 \$PPID ;; *) exec $(command -v git) \"\$@\" ;;"
