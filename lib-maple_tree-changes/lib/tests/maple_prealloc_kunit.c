@@ -7,8 +7,8 @@
  * store that has to use reserved nodes must not try to allocate, and no node may be left
  * at the end of a test.
  *
- * What is stored in the tree is also stored in a second one, by mtree_store_range(),
- * which does not preallocate, and the two are compared.
+ * What is stored in the tree is also stored in a second one, by mas_store_gfp(), which
+ * does not preallocate, and the two are compared.
  */
 #include <kunit/test.h>
 
@@ -57,7 +57,7 @@ static void expect_lock_assertion(struct kunit *test, struct ma_state *mas)
 
 static struct prealloc {
 	struct maple_tree mt;
-	struct maple_tree expected;
+	struct maple_tree expected;	/* only used by the test: no lock, no RCU mode */
 	struct ma_state mas;		/* of @mt */
 	struct mutex mutex;		/* the external lock of @mt */
 	bool reserve;			/* by mas_reserve() */
@@ -121,7 +121,9 @@ static void unlock(struct kunit *test)
 
 static void expected_store(struct kunit *test, unsigned long index, unsigned long last, void *value)
 {
-	KUNIT_EXPECT_EQ(test, mtree_store_range(&p.expected, index, last, value, GFP_KERNEL), 0);
+	MA_STATE(mas, &p.expected, index, last);
+
+	KUNIT_EXPECT_EQ(test, mas_store_gfp(&mas, value, GFP_KERNEL), 0);
 }
 
 /* The tree is valid, and holds what it should. */
@@ -182,11 +184,12 @@ static void erase_all(struct kunit *test, unsigned long n)
 	grow(test, n);
 	while (mt_find(&p.mt, &index, ULONG_MAX)) {
 		MA_STATE(mas, &p.mt, index - 1, index - 1);
+		MA_STATE(expected_mas, &p.expected, index - 1, index - 1);
 
 		lock(test);
 		mas_erase(&mas);
 		unlock(test);
-		mtree_erase(&p.expected, index - 1);
+		mas_erase(&expected_mas);
 		cond_resched();
 	}
 }
@@ -214,7 +217,7 @@ static void destroy(struct kunit *test)
 	lock(test);
 	__mt_destroy(&p.mt);
 	unlock(test);
-	mtree_destroy(&p.expected);
+	__mt_destroy(&p.expected);
 }
 
 /* The nodes of the old tree are freed. */
@@ -846,7 +849,8 @@ static int prealloc_init(struct kunit *test)
 	mt_init_flags(&p.mt, kind->flags);
 	if (kind->flags & MT_FLAGS_LOCK_EXTERN)
 		mt_set_external_lock(&p.mt, &p.mutex);
-	mt_init_flags(&p.expected, kind->flags & ~MT_FLAGS_LOCK_EXTERN);
+	mt_init_flags(&p.expected, MT_FLAGS_LOCK_EXTERN);
+	mt_on_stack(p.expected);
 	mas_init(&p.mas, &p.mt, 0);
 	p.reserve = kind->reserve;
 	p.complaints = complaints();
