@@ -69,18 +69,25 @@ need_tree()
 		die "no series in build/linux-$version.y: run \`make tree' first"
 }
 
+# git_path DIRECTORY OPTION...: prints a path in the repository of DIRECTORY.
+git_path() { git_of=$1 && shift && git -C "$git_of" rev-parse --path-format=absolute "$@" 2>/dev/null; }
+
 # work_tree DIRECTORY COMMIT: checks out COMMIT in DIRECTORY, a work tree of our kernel tree. It is kept, so that
 # the next build compiles only what has changed. Changes in it are lost.
 work_tree()
 {
-	if [ "$(git -C "$1" rev-parse --path-format=absolute --git-common-dir 2>/dev/null)" != "$tree/.git" ]; then
+	if [ "$(git_path "$1" --git-common-dir)" != "$tree/.git" ]; then
 		rm -rf "$1"
 		git -C "$tree" worktree prune
 		git -C "$tree" worktree add -q --detach --no-checkout "$1" "$2"
+		# Link the files of another work tree: git does not write to a file in place. That changes their ctime.
+		other=$build/check/tree
+		[ "$(git_path "$other" --git-common-dir)" != "$tree/.git" ] || ! (cd "$other" && cp -al -- * "$1") 2>/dev/null ||
+			cp "$(git_path "$other" --git-path index)" "$(git_path "$1" --git-path index)" 2>/dev/null || :
 	fi
 	# A killed run may have left its lock.
-	rm -f "$(git -C "$1" rev-parse --path-format=absolute --git-path index.lock)"
-	git -C "$1" checkout -q -f --detach "$2"
+	rm -f "$(git_path "$1" --git-path index.lock)"
+	git -C "$1" -c core.trustctime=false checkout -q -f --detach "$2"
 }
 
 # borrow REPOSITORY COMMIT DIRECTORY [FILE...]: makes a clone that shares REPOSITORY's objects, on a

@@ -16,7 +16,7 @@ boot()
 	[ "$kernel" != kcsan ] || params="$params kcsan.skip_watch=100"
 	# shellcheck disable=SC2086 # words
 	if [ -x "$out/linux" ]; then
-		timeout --foreground "$limit" "$out/linux" mem=1G seccomp=on ncpus=2 uml_dir="$tmp" \
+		timeout --foreground "$limit" "$out/linux" mem=512M seccomp=on ncpus=2 uml_dir="$tmp" \
 			initrd="$out/initramfs" $params -- "$@"
 	else
 		timeout --foreground "$limit" qemu-system-x86_64 -nodefaults -m 1024 -smp 2 -cpu max \

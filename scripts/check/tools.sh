@@ -32,10 +32,9 @@ test_of()
 user() { dir=$tmp/user; rm -rf "$dir"; cp -a "$tmp/kernel" "$dir"; }
 project() { dir=$project/build/linux-$version.y; rm -rf "$project"; cp -a "$tmp/template" "$project"; }
 g() { git -C "$dir" "$@"; }
-identity() { git -C "$1" config user.name C && git -C "$1" config user.email c@localhost; }
 commit() { (cd "$dir" && say "$1" >>"${2:-notes}" && git add -A --sparse && git commit -q "${3:---message=c}"); }
 
-make_user() { VERSION='' "$top/scripts/tree/apply.sh" "$dir"; }
+make_user() { VERSION='' "$tmp/template/scripts/tree/apply.sh" "$dir"; }
 make_tree() { "$project/scripts/tree/apply.sh"; }
 make_export() { "$project/scripts/tree/export.sh" "$@"; }
 make_mbox() { mkdir -p "$project/out" && "$project/scripts/post/mbox.sh" "$project/out"; }
@@ -83,10 +82,9 @@ accepted()
 	g fsck --no-dangling
 	# Only the committer may differ from our patches.
 	g log --format='%an %ae %aI %B' "$head..$1" >"$tmp/have"
-	git -C "$tree" log --format='%an %ae %aI %B' base..series | diff - "$tmp/have"
-	for f in $files; do
-		[ "$(git -C "$tree" rev-parse -q --verify "series:$f")" = "$(g rev-parse -q --verify "$1:$f")" ]
-	done
+	git -C "$short" log --format='%an %ae %aI %B' base..series | diff - "$tmp/have"
+	g ls-tree -r "$1" -- $files >"$tmp/have"
+	git -C "$short" ls-tree -r series -- $files | diff - "$tmp/have"
 }
 
 # With everything that could get in the way, but must not.
@@ -122,17 +120,17 @@ shallow()
 without_replaced()
 {
 	user
-	cd "$p"
+	cd "$patches"
 	set -- */*.patch
 	set -- "$@" 1-fixes/*-do-not-treat-metadata-as-a-child-* 1-fixes/*-do-not-clear-the-last-slot-of-a-node-that*
-	printf "$p/%s\n" "$@" | sort | uniq -u >"$tmp/others"
+	printf "$patches/%s\n" "$@" | sort | uniq -u >"$tmp/others"
 	[ "$(wc -l <"$tmp/others")" -eq $(($# - 4)) ]
 	xargs git -C "$dir" am -q <"$tmp/others"
 }
 
-# Each part must end with the same changes to the same files as in our real tree.
+# Each part must end with the same changes to the same files as in the fixture.
 ends() { for b in $(branches); do git -C "$1" diff-tree -r base "$b"; done; }
-same_ends() { ends "$dir" >"$tmp/ends" && ends "$tree" | diff - "$tmp/ends" && make_tree | grep 'nothing to do'; }
+same_ends() { ends "$dir" >"$tmp/ends" && ends "$short" | diff - "$tmp/ends" && make_tree | grep 'nothing to do'; }
 
 changed() { project; patch_changed; make_tree; same_ends; g log --format=%s base..1-fixes | grep '^Our '; }
 
@@ -143,11 +141,11 @@ rebased()
 	say x >"$p/1-fixes/cover-letter.txt"
 	make_export
 	same_ends
-	commit 1 notes --fixup=1-fixes
+	commit 1 Documentation/core-api/maple_tree.rst --fixup=1-fixes
 	make_tree | grep 'on series: .make export'
 	GIT_SEQUENCE_EDITOR=: g rebase -q -i --autosquash base
 	make_export
-	[ "$(grep -l '^+++ b/notes' "$p"/*/*.patch)" = "$(find "$p/1-fixes" -name '*.patch' | sort | tail -n 1)" ]
+	[ "$(grep -l '^+++ b/Documentation' "$p"/*/*.patch)" = "$(find "$p/1-fixes" -name '*.patch' | sort | tail -n 1)" ]
 	[ "$(cat "$p/1-fixes/cover-letter.txt")" = x ]
 	make_export --check
 	make_tree | grep 'nothing to do'
@@ -183,13 +181,16 @@ no_suite()
 		grep "no suite .* has linux-source-9.9.* Linux 6.1 $version\\. .*make tree VERSION=$version .*make tree KERNEL="
 }
 
-draft() { project; submitter A a@a.example; fake perl '*) echo b@b.test ;;'; DRAFT=1 PATH=$project/bin:$PATH make_mbox; }
+draft() { project; submitter A a@a.example; fake perl '*) echo "b@b.test (maintainer:B)" ;;'; DRAFT=1 PATH=$project/bin:$PATH make_mbox; }
 
-# From the mails, b4 must restore the series byte for byte, except for the submitter. The last patch has
+# From the mails, b4 must restore the whole series byte for byte, except for the submitter. The last patch has
 # another author, and must keep him. The cover letter must say what the part applies to.
 mailed()
 {
 	project
+	rm -r "$p"
+	cp -R "$patches" "$p"
+	make_tree
 	us='[^:<]* <[^>]*[@.]example>' by='He <he@him.test>' she='Zoë B. Ünal <zoe@unal.test>'
 	last=$(g cat-file commit series | sed "s/^author $us/author $by/; s/^Signed-off-by: $us/Signed-off-by: $by/" |
 		g hash-object -t commit -w --stdin)
@@ -219,17 +220,20 @@ dir=$tmp/kernel
 borrow "$tree" base "$dir" COPYING CREDITS Kbuild MAINTAINERS Makefile README scripts/get_maintainer.pl $files
 rm -rf "$dir/.git"
 git init -q -b master "$dir"
-identity "$dir"
+submitter C c@localhost
 commit kernel notes "--message=$(cat "$patches.base")"
 mkdir -p "$tmp/template/build" "$tmp/template/bin"
 (cd "$top" && cp -R scripts patches cover-letter.txt "$tmp/template")
-dir=$tmp/template/build/linux-$version.y
+# Six patches are enough: two in each part.
+(cd "$tmp/template/patches/linux-$version.y" && rm 2-prealloc/*.patch 3-users/*.patch && set -- 1-fixes/*.patch &&
+ mv "$3" "$4" 2-prealloc && mv "$5" "$6" 3-users && shift 6 && rm "$@")
+dir=$tmp/template/build/linux-$version.y short=$dir
 cp -a "$tmp/kernel" "$dir"
 (cd "$dir" && mkdir -p Documentation arch include drivers fs init ipc kernel lib scripts && git tag base)
 "$tmp/template/scripts/tree/apply.sh"
 project
 : >"$tmp/mailed"
-last_file=$(cat "$patches"/*/*.patch | sed -n 's,^--- a/,,p' | awk '!seen[$0]++' | tail -n 1)
+last_file=$(cat "$p"/*/*.patch | sed -n 's,^--- a/,,p' | awk '!seen[$0]++' | tail -n 1)
 
 # NAME | COMMAND | SETUP | PATTERNs
 while IFS='|' read -r name command setup patterns; do

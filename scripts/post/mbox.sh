@@ -27,7 +27,6 @@ export GIT_COMMITTER_NAME="$name" GIT_COMMITTER_EMAIL="$email"
 git="isolated_git -C $tree -c core.abbrev=12"
 # The submitter also replaces such authors in the list of authors in the 0/N mail.
 $git log --format="$name <$email> <%ae>" base..series | grep '[.@]example>$' | sort -u >"$tmp/mailmap"
-people="perl scripts/get_maintainer.pl --no-git --no-git-fallback --no-rolestats"
 
 # posting PART UNDER BRANCH: writes the commits UNDER..BRANCH to $tmp/PART.mbox.
 posting()
@@ -38,8 +37,8 @@ posting()
 	[ -s "$cover" ] ||
 		die "$part has no cover letter. Write ${cover#"$top"/}: its first line is the subject of the 0/N mail"
 	$git diff "$under" "$branch" >"$tmp/all.patch"
-	(cd "$tree" && $people --m --no-r --no-l "$tmp/all.patch" | sed 's/^/--to=/' &&
-		$people --no-m --r --l "$tmp/all.patch" | sed 's/^/--cc=/') >"$tmp/people"
+	(cd "$tree" && perl scripts/get_maintainer.pl --no-git --no-git-fallback --roles --no-rolestats "$tmp/all.patch") |
+		sed '/ (\(reviewer\|[a-z]* list\)[:)]/s/^/--cc=/; /^--cc=/!s/^/--to=/; s/ ([a-z ]*[:)].*//' >"$tmp/people"
 	grep -q '^--to=' "$tmp/people" ||
 		die "scripts/get_maintainer.pl in $tree finds no maintainer for $part: check MAINTAINERS there"
 	set --

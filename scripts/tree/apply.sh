@@ -122,8 +122,4 @@ Detach them there (git checkout --detach), then try again"
 }
 
 make_tmp
-if [ $# -gt 0 ]; then
-	apply_user "$1"
-else
-	apply_ours
-fi
+if [ $# -gt 0 ]; then apply_user "$1"; else apply_ours; fi

@@ -16,12 +16,11 @@ command -v dpkg-query >/dev/null || die "this needs Debian. Elsewhere, install t
 $packages
 and use your own kernel tree: make tree KERNEL=path"
 
-missing=
+missing='' sudo=
 for p in $packages; do
 	[ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || missing="$missing $p"
 done
 [ -n "$missing" ] || exit 0
-sudo=
 [ "$(id -u)" -eq 0 ] || sudo=$(command -v sudo) || die "packages are missing. As root, run: apt-get install$missing"
 say "== install$missing"
 # The lists may never have been fetched, or name versions that are no longer there.
