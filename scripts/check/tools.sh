@@ -181,15 +181,15 @@ no_suite()
 		grep "no suite .* has linux-source-9.9.* Linux 6.1 $version\\. .*make tree VERSION=$version .*make tree KERNEL="
 }
 
-draft() { project; submitter A a@a.example; fake perl '*) echo "b@b.test (maintainer:B)" ;;'; DRAFT=1 PATH=$project/bin:$PATH make_mbox; }
+draft() { project; submitter A a@a.example; fake perl '*) echo "b@b.test (maintainer:B)" ;;'; PATH=$project/bin:$PATH DRAFT=1 make_mbox; }
 
 # From the mails, b4 must restore the whole series byte for byte, except for the submitter. The last patch has
-# another author, and must keep him. The cover letter must say what the part applies to.
+# another author, and must keep him. The cover letter must say what the part applies to. Lists only get a copy.
 mailed()
 {
 	project
-	rm -r "$p"
-	cp -R "$patches" "$p"
+	: >"$tmp/mailed"
+	rm -r "$p"; cp -R "$patches" "$p"
 	make_tree
 	us='[^:<]* <[^>]*[@.]example>' by='He <he@him.test>' she='Zoë B. Ünal <zoe@unal.test>'
 	last=$(g cat-file commit series | sed "s/^author $us/author $by/; s/^Signed-off-by: $us/Signed-off-by: $by/" |
@@ -205,6 +205,7 @@ mailed()
 		(cd "$dir" && HOME=$tmp b4 --offline-mode am -o "$tmp/b4" -m "$mbox" "$id")
 		g am -q "$tmp"/b4/*.mbx
 		grep -E '^base(-commit)?: .' "$tmp"/b4/*.cover
+		sed -n '/^To: /,/^Cc: /p' "$mbox" | grep -E 'lists\.|@vger|@kvack' | sed '/^Cc: /d' | diff - /dev/null
 		sed -n 's/^prerequisite-patch-id: //p' "$tmp"/b4/*.cover | diff "$tmp/mailed" -
 		git patch-id --stable <"$mbox" | sed 's/ .*//' >>"$tmp/mailed"
 		rm -r "$tmp/b4"
@@ -232,7 +233,6 @@ cp -a "$tmp/kernel" "$dir"
 (cd "$dir" && mkdir -p Documentation arch include drivers fs init ipc kernel lib scripts && git tag base)
 "$tmp/template/scripts/tree/apply.sh"
 project
-: >"$tmp/mailed"
 last_file=$(cat "$p"/*/*.patch | sed -n 's,^--- a/,,p' | awk '!seen[$0]++' | tail -n 1)
 
 # NAME | COMMAND | SETUP | PATTERNs

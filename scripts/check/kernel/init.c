@@ -23,7 +23,7 @@
 
 #define PROCESSES	4
 #define GENERATIONS	4
-#define ROUNDS		150
+#define ROUNDS		300
 #define AREAS		64
 #define PAGES		16
 #define PAGE		4096UL
