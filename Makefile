@@ -9,6 +9,8 @@ fetch := $(if $(here)$(filter-out file,$(origin VERSION)),,$(series:%=linux-sour
 KERNEL ?=
 T ?=
 export VERSION T
+# A kernel developer may have these for his own builds.
+unexport ARCH CROSS_COMPILE LLVM CC CFLAGS LDFLAGS EXTRA_CFLAGS KCFLAGS KCPPFLAGS KAFLAGS KBUILD_OUTPUT KCONFIG_CONFIG
 
 .PHONY: help deps tree our-tree check check-all docs mutants demo bench bench-tables export check-export mbox clean
 

@@ -3,20 +3,19 @@
 # The other scripts source this: paths, messages, temporary directories, the parts of the series.
 
 top=$(cd "$(dirname "$0")/../.." && pwd -P)
-build=$top/build
+mkdir -p "$top/build"
+build=$(cd "$top/build" && pwd -P)
 # series_versions: lists the kernel versions that have a series in patches/.
 series_versions() { (cd "$top/patches" && ls -d linux-*.y/*/) | sed 's,^linux-\(.*\)\.y/.*,\1,' | sort -Vu; }
 newest=$(series_versions | tail -n 1)
 version=${VERSION:-$newest}
 patches=$top/patches/linux-$version.y
 tree=$build/linux-$version.y		# our kernel tree
-mkdir -p "$build"
 
 # The user's environment must not change what git writes; and VERSION on make's command line must
 # not reach the kernel's Makefile. $JOBSERVER is what make -j gives to the make below it.
 export LC_ALL=C TZ=UTC MAKEFLAGS="${JOBSERVER:-}"
-unset MFLAGS MAKEOVERRIDES MAKELEVEL
-unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_EXTERNAL_DIFF GIT_DIFF_OPTS CDPATH
+unset MFLAGS MAKEOVERRIDES MAKELEVEL GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_EXTERNAL_DIFF GIT_DIFF_OPTS CDPATH
 
 say() { printf '%s\n' "$*"; }
 die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
@@ -65,7 +64,7 @@ patch_sums() { (cd "$patches" && sha256sum -- */*.patch); }
 # need_tree: fails if our tree is not there, or has no series.
 need_tree()
 {
-	git -C "$tree" rev-parse -q --verify refs/heads/series >/dev/null 2>&1 ||
+	{ [ -d "$tree" ] && git -C "$tree" rev-parse -q --verify refs/heads/series >/dev/null; } ||
 		die "no series in build/linux-$version.y: run \`make tree' first"
 }
 

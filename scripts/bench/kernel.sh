@@ -6,8 +6,8 @@
 # kernel.sh FILE COMMIT, where FILE ends in .o: builds lib/maple_tree.o for x86-64.
 set -eu
 . "$(dirname "$0")/../common.sh"
-file=$1 commit=$2
-src=$build/bench/tree here=$top/scripts/bench
+file=$1 commit=$2 flags=${3:-}
+src=$build/bench/tree um=$build/bench/um here=$top/scripts/bench
 
 kmake() { nice -n 10 make -s -j"$(nproc)" -C "$src" "$@"; }
 
@@ -33,7 +33,6 @@ case $file in
 	mv "$build/bench/x86/lib/maple_tree.o" "$file"
 	exit ;;
 esac
-um=$build/bench/um flags=$3
 # The kernel's Makefile finds a config fragment only in the kernel's own directory.
 cp "$here/um.config" "$src/kernel/configs/bench.config"
 kmake ARCH=um O="$um" tinyconfig bench.config >"$file.config"

@@ -244,8 +244,7 @@ KERNEL=: no such directory|make_user|rm -r "$dir"|KERNEL=
 KERNEL=: another version|make_user|sed -i 's/^VERSION .*/VERSION = 5/' Makefile; commit c|'Linux 5' " $version"
 KERNEL=: in another git repository|make_user|mkdir a; cp Makefile a; commit c; dir=$dir/a|'of its own'
 KERNEL=: git without a commit|make_user|rm -r .git; git init -q|'with a commit' 'git commit'
-KERNEL=: changed file|make_user|say >>lib/maple_tree.c|'uncommitted changes' lib/maple_tree.c stash
-KERNEL=: staged change|make_user|git rm -q --cached lib/maple_tree.c|'uncommitted changes' lib/maple_tree.c
+KERNEL=: staged change|make_user|git rm -q --cached lib/maple_tree.c|'uncommitted changes' lib/maple_tree.c stash
 KERNEL=: in git am|make_user|commit a; git format-patch -q -1 -o .git; ! git am -q .git/0001-*|'middle of' abort
 KERNEL=: in git merge|make_user|in_merge|'middle of' abort
 KERNEL=: in git rebase|make_user|commit a; GIT_SEQUENCE_EDITOR='sed -i 1ibreak' git rebase -q -i HEAD^|'middle of' abort

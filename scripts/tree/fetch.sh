@@ -26,7 +26,7 @@ mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
 # The suites that may have it, by name: mirrors can be late with stable-backports. A missing suite does no harm.
 # shellcheck disable=SC2016 # for apt
 uri=$(apt-get indextargets --no-release-info --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' |
-	sed -nE 's/ (bookworm|trixie|forky|stable|oldstable|testing|unstable|sid)$//p' | head -n 1)
+	sed -nE 's/^([^ ]+) (bookworm|trixie|forky|stable|oldstable|testing|unstable|sid)$/\1/p' | sort -u | xargs)
 [ "$uri" ] || die "apt has no Debian mirror: add one to /etc/apt, or $own_tree"
 printf '%s\n' 'Types: deb deb-src' 'Components: main' "URIs: $uri" \
 	'Suites: trixie trixie-backports forky forky-backports sid experimental' \
