@@ -9,8 +9,9 @@ set -eu
 . "$(dirname "$0")/../common.sh"
 list=${1:-daily}
 [ -z "${T:-}" ] || list=all
-commit=${COMMIT:-series} check=$build/check src=$build/check/tree stress=$top/scripts/check/kernel/maple_stress.c
+commit=${COMMIT:-series} check=$build/check src=$build/check/tree
 need_tree
+[ -z "$(changes "$tree")" ] || die "build/linux-$version.y has changes that would not be tested: commit or stash them"
 make_tmp
 mkdir -p "$check/key" "$check/stamp" "$check/time" "$build/log"
 exec 8>"$check/lock"
@@ -30,7 +31,7 @@ key()
 of() { git -C "$tree" rev-parse base && git -C "$tree" diff-tree -r base "$@"; }
 code=". :!Documentation :!tools :!MAINTAINERS"	# the kernel's
 user="arch include lib mm scripts tools"		# what the suites in user space are built from
-versions() { gcc --version; "$build/sparse/sparse" --version 2>&1 || :; }
+common() { gcc --version; "$build/sparse/sparse" --version 2>&1 || :; cat scripts/check/Makefile; }
 project()
 {
 	find . \( -path ./build -o -path ./.git \) -prune -o -type f -exec sha256sum {} +
@@ -42,16 +43,17 @@ patches_mk()
 {
 	ranges >"$tmp/ranges"
 	while read -r part from to; do
-		n=100
+		n=100 last=
 		for c in $(git -C "$tree" rev-list --reverse "$from..$to"); do
 			n=$((n + 1))
 			name=$part-${n#1}
 			say "commit-$name := $c"
 			say "patches += $name"
-			git -C "$tree" diff --quiet "$c^" "$c" -- $code || say "compiled += $name"
+			git -C "$tree" diff --quiet "$c^" "$c" -- $code || { say "compiled += $name" && last=$name; }
 			key "kernel-$name" of "$c" -- $code
 			key "user-$name" of "$c" -- $user
 		done
+		say "ends += ${last:+compile-$last}"
 	done <"$tmp/ranges"
 	git -C "$tree" ls-tree --name-only series tools/testing/radix-tree/ | sed -n 's,.*/\(maple.*\)\.c$,programs += \1,p' | sort
 }
@@ -60,16 +62,17 @@ key kernel of "$commit" -- $code
 key series of series -- $code
 key user-series of series -- $user
 key mails git -C "$tree" log --format='%T %B %an %ae' base..series
-key docs git -C "$tree" ls-tree -r series Documentation/core-api include/linux/maple_tree.h lib/maple_tree.c lib/tests
+key docs git -C "$tree" ls-tree -r "$commit" Documentation/core-api include/linux/maple_tree.h lib/maple_tree.c lib/tests
 key project project
-key versions versions
+key common common
 patches_mk >"$check/patches.mk"
+key ends grep ^ends "$check/patches.mk"
 
 # Add maple_stress.c to the tree that the kernels are built from.
 work_tree "$src" "$commit"
 # shellcheck disable=SC2016 # for make
 say 'obj-$(and $(CONFIG_SYNC_FILE),$(CONFIG_FAULT_INJECTION)) += maple_stress.o' >>"$src/lib/Makefile"
-cmp -s "$stress" "$src/lib/maple_stress.c" || cp "$stress" "$src/lib"
+ln -sf "$top/scripts/check/kernel/maple_stress.c" "$src/lib"
 
 mk() { make -s -f scripts/check/Makefile CHECK=build/check "$@"; }
 mk "$list" >"$tmp/all"
@@ -77,27 +80,27 @@ grep -xF -e "${T:-.}" "$tmp/all" >"$tmp/names" || grep -e "${T:-.}" "$tmp/all" >
 	die "no test matches $T. The tests are: $(xargs <"$tmp/all")"
 targets=$(sed 's,^,build/check/stamp/,' "$tmp/names")
 
-# pending: lists the tests that have not passed, and what they need. With -n, make prints most recipes, but executes
-# those that run make.
+# pending: lists the tests that have not passed, and what they need. Even with -n, make executes recipes that run make.
 pending()
 {
-	mk -n run='echo pending' $targets | sed -n 's/^\([A-Z_]*=[^ ]* \)*\(echo \)*pending \([^ ]*\) .*/\3/p' |
-		awk '!seen[$0]++'
+	mk -n run='echo pending' $targets >"$tmp/dry" || die "make cannot tell which tests have not passed, see above"
+	sed -n 's/^\([A-Z_]*=[^ ]* \)*\(echo \)*pending \([^ ]*\) .*/\3/p' "$tmp/dry" | awk '!seen[$0]++'
 }
 seconds_of() { while read -r name; do say "$name $(cat "$check/time/$name" 2>/dev/null || say '? ?')"; done; }
 
-pending | tee "$tmp/todo" | sed "s,.*,$build/log/&.log," | xargs -r -d '\n' rm -f
+pending >"$tmp/todo"
+sed "s,.*,$build/log/&.log," "$tmp/todo" | xargs -r -d '\n' rm -f
 seconds_of <"$tmp/todo" >"$check/plan"
 : >"$check/started"
-awk -v cpus="$(nproc)" '{ s += $2; new += $2 == "?" }
-	END { printf "== tests that have not passed yet: %d (never run here: %d); estimate for the others (minutes): %.0f\n",
-		NR, new, s / cpus / 60 }' "$check/plan"
+awk -v version="$version" -v cpus="$(nproc)" '{ s += $2; new += $2 == "?" }
+	END { printf "== Linux %s, tests that have not passed yet: %d (never run here: %d); estimate for the others (minutes): %.0f\n",
+		version, NR, new, s / cpus / 60 }' "$check/plan"
 mk -k -j"$(nproc)" TESTS="$(xargs <"$tmp/names")" tests || say "== Some tests have not passed."
 
 # A test that has not run counts as failed, whatever the reason.
 pending >"$tmp/left"
 while read -r name; do
-	why="see build/log/$name.log"
+	why="it has failed, or what it tests has changed meanwhile: see build/log/$name.log"
 	[ -f "$build/log/$name.log" ] || why="it did not run, since a test that it needs has failed"
 	say "not ok - $name: $why"
 done <"$tmp/left"

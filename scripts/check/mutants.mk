@@ -16,10 +16,10 @@ mutant := sh scripts/check/mutant.sh
 MAKEOVERRIDES :=
 export LC_ALL := C
 export JOBSERVER :=
-.PHONY: mutants FORCE
+.PHONY: mutants patches FORCE
 .DELETE_ON_ERROR:
 
-mutants: $(M)/patches $(faults:%=$M/%.caught)
+mutants: patches $(faults:%=$M/%.caught)
 	@$(if $(faults),,echo 'no fault has this in its file name: $T'; exit 1)
 	@echo "ok - mutants: $(words $(faults)) of $(words $(faults)) caught, see $M/*.caught"
 
@@ -29,9 +29,8 @@ $M/key: FORCE
 	@git -C $(tree) rev-parse series:lib series:tools series:include >>$@.new || \
 		{ echo "no series in $(tree): run \`make tree' first"; exit 1; }
 	@cmp -s $@ $@.new || mv $@.new $@
-$M/patches: $M/key scripts/check/mutant.sh $(wildcard $F/*.diff)
+patches: $M/key
 	@$(mutant) --patches
-	@touch $@
 $M/built: $M/key
 	@rm -rf $M/tree
 	@mkdir $M/tree
@@ -48,7 +47,9 @@ $M/needs.mk: $(wildcard $F/*.diff)
 	@mkdir -p $M
 	@grep '^test: ' $^ /dev/null | sed 's,^.*/\(.*\)\.diff:test: \(.*\),$M/\1.caught: $M/no-fault-\2,' >$@
 include $M/needs.mk
+# As old as the start: the fault may change while it is tried.
 $(faults:%=$M/%.caught): $M/%.caught: $F/%.diff
+	@touch $@.start
 	@$(mutant) $(patsubst $M/no-fault-%,%,$(filter $M/no-fault-%,$^)) $F/$*.diff >$@.new || { cat $@.new; exit 1; }
-	@mv $@.new $@
+	@touch -r $@.start $@.new && mv $@.new $@
 	@cat $@
